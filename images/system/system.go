@@ -128,6 +128,9 @@ type Check struct {
 	Command []string
 	// Raw runs the command as ssh does, without Exec.
 	Raw bool
+	// AfterReboot asks only after the next reboot, for tools that tell the
+	// name the system was started with.
+	AfterReboot bool
 	// Want is a regular expression (RE2, multi-line) that the output must
 	// match, in which {{name}}, {{domain}} and {{fqdn}} are replaced by the
 	// quoted values.
