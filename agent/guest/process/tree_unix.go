@@ -1,0 +1,102 @@
+//go:build unix
+
+package process
+
+import (
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+)
+
+// tree is the child and all it started. On Unix these are the members of its
+// process group or session; the kernel gives the number of either to no other
+// process while a member lives or the leader has not been waited for.
+type tree struct {
+	group Group
+
+	mu     sync.Mutex
+	reaped bool // the leader's number may belong to another process
+}
+
+func (t *tree) start(cmd *exec.Cmd, o Options) error {
+	t.group = o.Group
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	if o.Group == OwnSession {
+		cmd.SysProcAttr.Setsid = true
+	} else {
+		cmd.SysProcAttr.Setpgid = true
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	if o.MemoryLimit > 0 {
+		limitMemory(cmd.Process.Pid, o.MemoryLimit)
+	}
+	return nil
+}
+
+// wait awaits the leader's end, ends what is left of its session while the
+// session's number is still ours, and only then lets the kernel forget it.
+func (t *tree) wait(cmd *exec.Cmd, g Group) error {
+	awaitExit(cmd.Process.Pid)
+	t.mu.Lock()
+	if g == OwnSession {
+		killSession(cmd.Process.Pid)
+	}
+	t.reaped = true
+	t.mu.Unlock()
+	return cmd.Wait()
+}
+
+func (t *tree) kill(cmd *exec.Cmd) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.reaped {
+		return
+	}
+	if t.group == OwnSession {
+		killSession(cmd.Process.Pid)
+		return
+	}
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // gone already is as good
+}
+
+func (t *tree) resident(cmd *exec.Cmd) (int64, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.reaped {
+		return 0, os.ErrProcessDone
+	}
+	return residentOfSession(cmd.Process.Pid)
+}
+
+// killSession kills the members of a session until none is left. A member can
+// fork while it is being killed, so one pass is not enough; the bound is for a
+// machine where members cannot be killed (uninterruptible sleep).
+func killSession(sid int) {
+	_ = syscall.Kill(-sid, syscall.SIGKILL)
+	for range 50 {
+		members, err := sessionMembers(sid)
+		if err != nil || len(members) == 0 {
+			_ = syscall.Kill(sid, syscall.SIGKILL)
+			return
+		}
+		for _, pid := range members {
+			killMember(pid, sid)
+		}
+	}
+}
+
+func describe(s *os.ProcessState) End {
+	end := End{ExitCode: s.ExitCode()}
+	if ws, ok := s.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		end.ExitCode, end.Signal = -1, signalName(ws.Signal())
+	}
+	if u, ok := s.SysUsage().(*syscall.Rusage); ok {
+		end.PeakResident = int64(u.Maxrss) << 10 // kilobytes on Linux and FreeBSD, getrusage(2)
+	}
+	return end
+}
