@@ -1,0 +1,57 @@
+package state_test
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"innkeeper/agent/state"
+)
+
+// What ParseDesired takes must survive being written and read again, and what
+// it refuses must be refused with reasons.
+func FuzzParseDesired(f *testing.F) {
+	for _, seed := range []string{
+		`{"revision":1,"guest":"g","sections":{"hostname":{"name":"a","domain":"b.c"},"x":{"y":[1,{}]}}}`,
+		`{"revision":1,"guest":"g","sections":{"hostname":{"name":"a","name":"b"}}}`,
+		`{"revision":1e3,"sections":null}`, `[[[[[[`, `{"a":1}x`, "\xff", `{"revision":1,`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		d, err := state.ParseDesired(in)
+		if err != nil {
+			var invalid *state.InvalidError
+			if !errors.As(err, &invalid) || len(invalid.Reasons()) == 0 {
+				t.Fatalf("refused without a reason: %v", err)
+			}
+			return
+		}
+		out, err := json.Marshal(d)
+		if err != nil {
+			t.Fatalf("accepted but cannot be written: %v", err)
+		}
+		if _, err := state.ParseDesired(out); err != nil && len(out) <= state.MaxDocument {
+			t.Fatalf("what was written is refused: %v\n%s", err, out)
+		}
+	})
+}
+
+func FuzzHostname(f *testing.F) {
+	f.Add("web-1", "lab.test")
+	f.Add("", ".")
+	f.Fuzz(func(t *testing.T, name, domain string) {
+		h := state.Hostname{Name: name, Domain: domain}
+		if h.Validate() != nil {
+			return
+		}
+		if len(h.FQDN()) > 253 {
+			t.Fatalf("%q is too long for DNS and was accepted", h.FQDN())
+		}
+		for _, c := range []byte(h.FQDN()) {
+			if c <= ' ' || c > '~' || c == '_' || c == '/' || c == '\\' {
+				t.Fatalf("%q has %q in it and was accepted", h.FQDN(), c)
+			}
+		}
+	})
+}
