@@ -59,3 +59,17 @@ func ModuleRoot(ctx context.Context) (string, error) {
 	}
 	return filepath.Dir(file), nil
 }
+
+// CompileTests compiles the tests of pkg for this machine into the file out.
+func CompileTests(ctx context.Context, pkg, out string) error {
+	root, err := ModuleRoot(ctx)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-o", out, pkg)
+	cmd.Dir = root
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go test -c %s: %w\n%s", pkg, err, bytes.TrimSpace(said))
+	}
+	return nil
+}

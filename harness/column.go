@@ -1,0 +1,367 @@
+// Package harness brings a guest up for specs and takes it down again: the
+// image, the lab, the hypervisor, the warm or cold start and the ssh
+// connection, as one Go value, the Column.
+package harness
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"innkeeper/harness/event"
+	"innkeeper/harness/guest"
+	"innkeeper/harness/hypervisor"
+	"innkeeper/harness/lab"
+	"innkeeper/harness/warm"
+	"innkeeper/images/build"
+	"innkeeper/images/labkey"
+	"innkeeper/images/system"
+)
+
+// Options say which guest to bring up and where.
+type Options struct {
+	// System is the catalogue entry.
+	System system.System
+	// ImageFile is a qcow2 file of the user's own to boot instead of the
+	// lookalike. It must let root in by the lab key (labkey.AuthorizedKey)
+	// and take its first card's address by DHCP.
+	ImageFile string
+	// Hypervisor is the socket of a libvirt daemon; empty starts a private one.
+	Hypervisor string
+	// Work is the folder of this column: disk overlay, console, evidence.
+	Work string
+	// Cache is the folder of images and saved states that runs share.
+	Cache string
+	// Cold boots although a saved state is there.
+	Cold bool
+	// Events is told of phases; nil for nobody.
+	Events *event.Writer
+	Log    *slog.Logger
+}
+
+// Column is one guest with its lab, up and reachable.
+type Column struct {
+	System system.System
+	Image  build.Image
+	Lab    *lab.Lab
+	Guest  *guest.Guest
+	Domain *hypervisor.Domain
+
+	o       Options
+	host    *hypervisor.Host
+	daemon  *hypervisor.Daemon
+	machine hypervisor.Machine
+	start   string // "warm" or "cold"
+}
+
+// Open brings a guest up. Whatever it started is ended again if it fails.
+func Open(ctx context.Context, o Options) (c *Column, err error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	c = &Column{System: o.System, o: o}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.Close(context.WithoutCancel(ctx)))
+			c = nil
+		}
+	}()
+	if err := os.MkdirAll(o.Work, 0o700); err != nil {
+		return c, err
+	}
+	if err := c.openImage(ctx); err != nil {
+		return c, err
+	}
+	c.phase("lab", "")
+	if c.Lab, err = lab.New(ctx, lab.Options{Log: o.Log, NICs: 1}); err != nil {
+		return c, fmt.Errorf("lab: %w", err)
+	}
+	if err := c.openHypervisor(ctx); err != nil {
+		return c, err
+	}
+	begun := time.Now()
+	if err := c.up(ctx); err != nil {
+		return c, err
+	}
+	c.tell(time.Since(begun))
+	return c, nil
+}
+
+// Close takes the guest down and ends the lab and what else Open started.
+func (c *Column) Close(ctx context.Context) error {
+	c.phase("down", "")
+	var errs []error
+	if c.Guest != nil {
+		c.Guest.Disconnect()
+	}
+	if c.Domain != nil {
+		errs = append(errs, c.Domain.PowerCut(ctx))
+	}
+	if c.host != nil {
+		errs = append(errs, c.host.Close())
+	}
+	if c.daemon != nil {
+		errs = append(errs, c.daemon.Close(ctx))
+	}
+	if c.Lab != nil {
+		errs = append(errs, c.Lab.Close())
+	}
+	errs = append(errs, os.RemoveAll(c.overlay()))
+	return errors.Join(errs...)
+}
+
+// EvidenceDir is where files about failed specs go.
+func (c *Column) EvidenceDir() string { return filepath.Join(c.o.Work, "evidence") }
+
+func (c *Column) openImage(ctx context.Context) (err error) {
+	if c.o.ImageFile != "" {
+		c.Image, err = userImage(c.o.System, c.o.ImageFile)
+		return err
+	}
+	c.phase("image", "")
+	c.Image, err = build.Ensure(ctx, c.o.System, build.Options{
+		Cache: c.o.Cache, Log: c.o.Log,
+		Progress: func(_, step string) { c.phase("image", step) },
+	})
+	if err != nil {
+		return fmt.Errorf("image of %s: %w", c.System.Name, err)
+	}
+	return nil
+}
+
+// userImage describes a qcow2 file of the user's own, taken for the vendor's system.
+func userImage(s system.System, file string) (build.Image, error) {
+	abs, err := filepath.Abs(file)
+	if err != nil {
+		return build.Image{}, err
+	}
+	f, err := os.Open(abs)
+	if err != nil {
+		return build.Image{}, fmt.Errorf("image for %s: %w", s.Name, err)
+	}
+	defer f.Close()
+	magic := make([]byte, 4)
+	if _, err := f.Read(magic); err != nil || string(magic) != "QFI\xfb" {
+		return build.Image{}, fmt.Errorf("image for %s: %s is not a qcow2 file; convert it with 'qemu-img convert -O qcow2'", s.Name, file)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return build.Image{}, err
+	}
+	img := build.Image{
+		System: s.Name, Fidelity: system.Vendor, Disk: abs,
+		Hash: fmt.Sprintf("file-%s-%d-%d", abs, info.Size(), info.ModTime().UnixNano()),
+		GOOS: "linux", GOARCH: "amd64",
+	}
+	if len(s.Vendor) > 0 {
+		img.GOOS, img.GOARCH = s.Vendor[0].GOOS, s.Vendor[0].GOARCH
+	}
+	return img, nil
+}
+
+func (c *Column) openHypervisor(ctx context.Context) (err error) {
+	socket := c.o.Hypervisor
+	if socket == "" {
+		c.phase("hypervisor", "starting a private libvirtd")
+		c.daemon, err = hypervisor.StartDaemon(ctx, hypervisor.DaemonOptions{Dir: filepath.Join(c.o.Work, "hv"), Log: c.o.Log})
+		if err != nil {
+			return err
+		}
+		socket = c.daemon.Socket()
+	}
+	if c.host, err = hypervisor.Connect(ctx, socket); err != nil {
+		return err
+	}
+	accelerator, reason := c.host.Accelerator(ctx)
+	c.o.Log.Info("accelerator", "is", accelerator, "because", reason)
+	c.machine = c.describe(accelerator)
+	return nil
+}
+
+// describe is the domain of this column. Name, UUID and MAC are the same in
+// every run, since a saved state is refused under others (measured with
+// libvirt 9.0); runs are kept apart by their private daemons.
+func (c *Column) describe(accelerator hypervisor.Accelerator) hypervisor.Machine {
+	model := c.System.NICModel
+	if model == "" {
+		model = "virtio"
+	}
+	return hypervisor.Machine{
+		Name:      "innkeeper-" + c.System.Name,
+		MemoryMiB: c.System.MemoryMiB, VCPUs: 1,
+		Kernel: c.Image.Kernel, Initrd: c.Image.Initrd, KernelArgs: c.Image.KernelArgs,
+		Disk:        c.overlay(),
+		NICs:        []hypervisor.NIC{{MAC: c.Lab.MAC(0), Model: model, Port: c.Lab.NICPort(0)}},
+		Console:     filepath.Join(c.o.Work, "console.log"),
+		Accelerator: accelerator,
+	}
+}
+
+func (c *Column) overlay() string { return filepath.Join(c.o.Work, "disk.qcow2") }
+
+// up starts the guest, warm if it can, and connects to it.
+func (c *Column) up(ctx context.Context) error {
+	c.Guest = guest.New(guest.Options{System: c.System, Signer: labkey.Signer(), Dial: c.dialSSH})
+	store := warm.Store{Dir: filepath.Join(c.o.Cache, "warm")}
+	key := c.warmKey()
+	if !c.o.Cold {
+		state, err := store.Load(key)
+		if err == nil {
+			if err = c.restore(ctx, state); err == nil {
+				return nil
+			}
+			if ctx.Err() != nil {
+				return err
+			}
+			c.o.Log.Warn("the saved state does not restore; booting instead", "state", key, "error", err)
+			err = errors.Join(err, store.Drop(key))
+		}
+		if !errors.Is(err, warm.ErrAbsent) {
+			c.phase("boot", "saved state unusable: "+err.Error())
+		}
+	}
+	if err := c.boot(ctx); err != nil {
+		return err
+	}
+	if c.o.Cold {
+		return nil
+	}
+	return c.save(ctx, store, key)
+}
+
+func (c *Column) warmKey() string {
+	m := c.machine
+	return warm.Key(c.System.Name, c.Image.Hash, m.KernelArgs, fmt.Sprint(m.MemoryMiB, m.VCPUs, m.Accelerator),
+		m.NICs[0].Model, m.NICs[0].MAC, c.host.Version())
+}
+
+// bootTimeout and restoreTimeout bound the way from power on to an answering
+// sshd. Six guests at once on two cores under emulation took 19 s and 4 s.
+const (
+	bootTimeout    = 4 * time.Minute
+	restoreTimeout = 60 * time.Second
+)
+
+func (c *Column) boot(ctx context.Context) (err error) {
+	c.phase("boot", "")
+	c.start = "cold"
+	if err := layOverlay(ctx, c.Image.Disk, c.overlay()); err != nil {
+		return err
+	}
+	if c.Domain, err = c.host.Boot(ctx, c.machine); err != nil {
+		return err
+	}
+	return c.connect(ctx, bootTimeout)
+}
+
+func (c *Column) restore(ctx context.Context, state warm.State) (err error) {
+	c.phase("restore", "")
+	c.start = "warm"
+	if err := layOverlay(ctx, state.Disk, c.overlay()); err != nil {
+		return err
+	}
+	if c.Domain, err = c.host.Restore(ctx, c.machine, state.Memory); err != nil {
+		return err
+	}
+	if err := c.connect(ctx, restoreTimeout); err != nil {
+		return errors.Join(err, c.Domain.PowerCut(ctx))
+	}
+	seed := make([]byte, 64)
+	if _, err := rand.Read(seed); err != nil {
+		return err
+	}
+	return c.Guest.Awake(ctx, time.Now(), seed)
+}
+
+// save keeps the booted guest for later runs, then goes on from what it kept,
+// so that the first run does not differ from the next.
+func (c *Column) save(ctx context.Context, store warm.Store, key string) error {
+	c.phase("save", "")
+	c.Guest.Disconnect()
+	state, err := store.Save(key, func(s warm.State) error {
+		if err := c.Domain.Save(ctx, s.Memory); err != nil {
+			return err
+		}
+		c.Domain = nil
+		return os.Rename(c.overlay(), s.Disk)
+	})
+	if err != nil {
+		return fmt.Errorf("save %s for warm starts: %w", c.System.Name, err)
+	}
+	if err := c.restore(ctx, state); err != nil {
+		return err
+	}
+	c.start = "cold"
+	return nil
+}
+
+func (c *Column) connect(ctx context.Context, limit time.Duration) error {
+	c.phase("ssh", "")
+	waiting, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
+	defer cancel()
+	err := c.Guest.Connect(waiting)
+	if err == nil {
+		return nil
+	}
+	console, _ := c.Domain.Console()
+	return &hypervisor.GuestError{Domain: c.machine.Name, Op: "start", Err: err, Console: console}
+}
+
+func (c *Column) dialSSH(ctx context.Context) (net.Conn, error) {
+	return c.Lab.Dial(ctx, "tcp", net.JoinHostPort(c.Lab.GuestAddr().String(), "22"))
+}
+
+// layOverlay makes an empty qcow2 file over base.
+func layOverlay(ctx context.Context, base, file string) error {
+	if err := os.RemoveAll(file); err != nil {
+		return err
+	}
+	out, err := exec.CommandContext(ctx, "qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", base, file).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("qemu-img create %s over %s: %w: %s", file, base, err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+func (c *Column) phase(name, detail string) {
+	c.o.Log.Info("phase", "phase", name, "detail", detail)
+	c.o.Events.Emit(event.Event{Kind: event.Phase, Phase: name, Detail: detail})
+}
+
+func (c *Column) tell(took time.Duration) {
+	c.o.Events.Emit(event.Event{Kind: event.Guest, Guest: &event.GuestInfo{
+		System: c.System.Name, Title: c.System.Title,
+		Fidelity: string(c.Image.Fidelity), Underneath: c.underneath(),
+		Target:      c.Image.GOOS + "/" + c.Image.GOARCH,
+		Accelerator: string(c.machine.Accelerator), Start: c.start,
+		BootSeconds: took.Seconds(), MemoryMiB: c.Domain.MemoryMiB(),
+		Trimmed: c.trimmed(),
+	}})
+}
+
+func (c *Column) underneath() string {
+	if c.Image.Fidelity != system.Lookalike {
+		return ""
+	}
+	return c.System.Lookalike.Underneath
+}
+
+func (c *Column) trimmed() []string {
+	if c.Image.Fidelity != system.Lookalike {
+		return nil
+	}
+	return c.System.Lookalike.Trimmed
+}
+
+// Signer proves us to the guests' sshd.
+func Signer() ssh.Signer { return labkey.Signer() }

@@ -1,0 +1,291 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/onsi/ginkgo/v2/types"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/term"
+
+	"innkeeper/harness/artifact"
+	"innkeeper/harness/event"
+	"innkeeper/images/build"
+	"innkeeper/images/system"
+	"innkeeper/matrix/columns"
+	"innkeeper/matrix/doctor"
+	"innkeeper/matrix/live"
+	"innkeeper/matrix/report"
+	"innkeeper/matrix/runs"
+)
+
+// runOptions are the flags of matrix run.
+type runOptions struct {
+	focus, labels, fidelity, cache, out, json string
+	images                                    []string
+	keep, cold                                bool
+	seed                                      int64
+	timeout                                   time.Duration
+
+	systems []system.System
+	files   map[string]string // system -> image file of the user's own
+}
+
+func runCommand(ctx context.Context, args []string) error {
+	o, err := runFlags(args)
+	if err != nil {
+		return err
+	}
+	if err := doctor.Fatal(doctor.Examine(o.cache)); err != nil {
+		return err
+	}
+	if swept, err := runs.Sweep(ctx); err != nil {
+		fmt.Fprintf(os.Stderr, "matrix: %v\n", err)
+	} else if len(swept) > 0 {
+		fmt.Fprintf(os.Stderr, "matrix: cleared away what killed runs left: %s\n", strings.Join(swept, ", "))
+	}
+	r, err := runs.New()
+	if err != nil {
+		return err
+	}
+	result, err := o.run(ctx, r)
+	if result != nil {
+		err = errors.Join(err, o.write(result))
+	}
+	if o.keep && err == nil {
+		err = errors.Join(err, r.Leave())
+	} else {
+		err = errors.Join(err, r.Remove())
+	}
+	switch {
+	case err != nil:
+		return err
+	case !result.Passed:
+		return errVerdict
+	}
+	return nil
+}
+
+func runFlags(args []string) (*runOptions, error) {
+	o := &runOptions{files: map[string]string{}}
+	f := flags("run", "[SYSTEM...]", `  matrix run
+  matrix run pfsense freenas --labels 'hostname && !fault'
+  matrix run --focus 'keeps it across a reboot'
+  matrix run --fidelity vendor --image pfsense=pfsense-2.7.2.qcow2 pfsense
+`)
+	f.StringVar(&o.focus, "focus", "", "run the specs whose text matches this `regexp`")
+	f.StringVar(&o.labels, "labels", "", "run the specs that this Ginkgo label `filter` selects (hostname, service, plugin, link, fault ...)")
+	f.StringVar(&o.fidelity, "fidelity", string(system.Lookalike), "`least` fidelity of every image: lookalike or vendor")
+	f.StringArrayVar(&o.images, "image", nil, "boot `SYSTEM=FILE.qcow2` in place of the lookalike (root logs in by the lab key)")
+	f.BoolVar(&o.keep, "keep", false, "leave the guests running, for matrix shell; matrix down ends them")
+	f.BoolVar(&o.cold, "cold", false, "boot although a saved state is there")
+	f.Int64Var(&o.seed, "seed", 0, "Ginkgo's `seed`; 0 takes one from the clock")
+	f.DurationVar(&o.timeout, "timeout", 25*time.Minute, "bound of a column as a whole")
+	f.StringVar(&o.json, "json", "", "write the report as JSON to this `file` too")
+	f.StringVar(&o.out, "out", "out", "`folder` for report.html, report.json, junit.xml and evidence")
+	cache := cacheFlag(f)
+	if err := parse(f, args); err != nil {
+		return nil, err
+	}
+	o.cache = *cache
+	return o, o.check(f.Args())
+}
+
+// check refuses what cannot be run before anything is begun.
+func (o *runOptions) check(names []string) (err error) {
+	if o.systems, err = chosen(names); err != nil {
+		return err
+	}
+	if o.fidelity != string(system.Lookalike) && o.fidelity != string(system.Vendor) {
+		return usagef("--fidelity %q: lookalike or vendor", o.fidelity)
+	}
+	if o.labels != "" {
+		if _, err := types.ParseLabelFilter(o.labels); err != nil {
+			return usagef("--labels %q: %w", o.labels, err)
+		}
+	}
+	if o.timeout <= 0 {
+		return usagef("--timeout %s: must be more than 0", o.timeout)
+	}
+	for _, given := range o.images {
+		name, file, ok := strings.Cut(given, "=")
+		if !ok || file == "" {
+			return usagef("--image %q: SYSTEM=FILE.qcow2", given)
+		}
+		if !slices.ContainsFunc(o.systems, func(s system.System) bool { return s.Name == name }) {
+			return usagef("--image %q: %s is not among the systems of this run", given, name)
+		}
+		if _, err := os.Stat(file); err != nil {
+			return usagef("--image %s: %w", name, err)
+		}
+		if o.files[name], err = filepath.Abs(file); err != nil {
+			return err
+		}
+	}
+	if o.fidelity == string(system.Vendor) {
+		return o.checkVendor()
+	}
+	return nil
+}
+
+func (o *runOptions) checkVendor() error {
+	var lacking []string
+	for _, s := range o.systems {
+		if o.files[s.Name] == "" {
+			lacking = append(lacking, s.Name)
+		}
+	}
+	if len(lacking) > 0 {
+		return usagef("--fidelity vendor: no vendor image is installed for %s; give each with --image SYSTEM=FILE.qcow2 ('matrix list' names the versions)", strings.Join(lacking, ", "))
+	}
+	return nil
+}
+
+// run builds what is needed and runs the columns.
+func (o *runOptions) run(ctx context.Context, r *runs.Run) (*report.Report, error) {
+	begun := time.Now()
+	if o.seed == 0 {
+		o.seed = begun.Unix()
+	}
+	var names []string
+	for _, s := range o.systems {
+		names = append(names, s.Name)
+	}
+	view := live.New(os.Stdout, names, terminalWidth(), time.Now)
+	defer view.Close()
+	made, err := o.prepare(ctx, r, view)
+	if err != nil {
+		return nil, err
+	}
+	view.Step("columns begin, seed %d", o.seed)
+	guests := columns.Run(ctx, o.plans(made), columns.Options{
+		Run: r, Binary: made.specs, Args: o.columnArgs(), Keep: o.keep, Timeout: o.timeout,
+		MemoryMiB: doctor.AvailableMemoryMiB() - 512,
+		Watch:     func(name string, e event.Event) { view.Event(name, e) },
+	})
+	result := &report.Report{Started: begun, Seconds: time.Since(begun).Seconds(), Seed: o.seed, Guests: guests}
+	result.Judge()
+	if ctx.Err() != nil {
+		return result, errors.New("interrupted")
+	}
+	return result, nil
+}
+
+// made is what a run builds before its columns begin.
+type made struct {
+	specs                string
+	guestd, faultplugins map[artifact.Target]string
+}
+
+// prepare builds images, specs and programs, side by side.
+func (o *runOptions) prepare(ctx context.Context, r *runs.Run, view *live.View) (*made, error) {
+	m := &made{specs: filepath.Join(r.Dir, "specs.test"), guestd: map[artifact.Target]string{}, faultplugins: map[artifact.Target]string{}}
+	var lookalikes []system.System
+	for _, s := range o.systems {
+		if o.files[s.Name] == "" {
+			lookalikes = append(lookalikes, s)
+		}
+	}
+	view.Step("building specs, guestd and what images are missing")
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		_, err := build.EnsureAll(ctx, lookalikes, build.Options{Cache: o.cache, Progress: func(name, step string) { view.Step("%s: %s", name, step) }})
+		return err
+	})
+	g.Go(func() error {
+		if err := artifact.CompileTests(ctx, "innkeeper/specs", m.specs); err != nil {
+			return err
+		}
+		for _, s := range o.systems {
+			t := o.target(s)
+			if m.guestd[t] != "" {
+				continue
+			}
+			var err error
+			if m.guestd[t], err = artifact.Build(ctx, "innkeeper/agent", t, r.Dir, "guestd"); err != nil {
+				return err
+			}
+			if m.faultplugins[t], err = artifact.Build(ctx, "innkeeper/specs/faultplugin", t, r.Dir, "faultplugin"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return m, g.Wait()
+}
+
+// target is the build of guestd for a system of this run.
+func (o *runOptions) target(s system.System) artifact.Target {
+	if o.files[s.Name] != "" && len(s.Vendor) > 0 {
+		return artifact.Target{GOOS: s.Vendor[0].GOOS, GOARCH: s.Vendor[0].GOARCH}
+	}
+	return artifact.Target{GOOS: s.Lookalike.GOOS, GOARCH: s.Lookalike.GOARCH}
+}
+
+func (o *runOptions) plans(m *made) []columns.Plan {
+	var plans []columns.Plan
+	for _, s := range o.systems {
+		t := o.target(s)
+		p := columns.Plan{System: s.Name, Title: s.Title, MemoryMiB: s.MemoryMiB, Args: []string{"--guestd=" + m.guestd[t], "--faultplugin=" + m.faultplugins[t]}}
+		if file := o.files[s.Name]; file != "" {
+			p.Args = append(p.Args, "--image="+file)
+		}
+		plans = append(plans, p)
+	}
+	return plans
+}
+
+func (o *runOptions) columnArgs() []string {
+	args := []string{"--cache=" + o.cache, "--ginkgo.seed=" + strconv.FormatInt(o.seed, 10), "--ginkgo.no-color", "--ginkgo.grace-period=20s"}
+	if o.cold {
+		args = append(args, "--cold")
+	}
+	if o.focus != "" {
+		args = append(args, "--ginkgo.focus="+o.focus)
+	}
+	if o.labels != "" {
+		args = append(args, "--ginkgo.label-filter="+o.labels)
+	}
+	return args
+}
+
+func terminalWidth() int {
+	fd := int(os.Stdout.Fd())
+	if !term.IsTerminal(fd) {
+		return 0
+	}
+	width, _, err := term.GetSize(fd)
+	if err != nil || width < 40 {
+		return 0
+	}
+	return width
+}
+
+// write writes the report's files and prints the matrix.
+func (o *runOptions) write(r *report.Report) error {
+	if err := r.KeepEvidence(filepath.Join(o.out, "evidence")); err != nil {
+		return err
+	}
+	errs := []error{
+		r.WriteJSON(filepath.Join(o.out, "report.json")),
+		r.WriteJUnit(filepath.Join(o.out, "junit.xml")),
+		r.WriteHTML(filepath.Join(o.out, "report.html")),
+	}
+	if o.json != "" {
+		errs = append(errs, r.WriteJSON(o.json))
+	}
+	r.Print(os.Stdout)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	_, err := io.WriteString(os.Stdout, "report: "+filepath.Join(o.out, "report.html")+"\n")
+	return err
+}

@@ -1,0 +1,77 @@
+package specs
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"innkeeper/agent/state"
+	"innkeeper/harness/guest"
+)
+
+var _ = Describe("hostname", Label("hostname"), func() {
+	It("sets a name that the system's own tools then tell, and keeps it across a reboot", func(ctx SpecContext) {
+		name := guest.Names{Name: names("inn"), Domain: "lab.test"}
+		By("choosing " + name.FQDN())
+		revision := agent.choose(ctx, hostname(name))
+		report := agent.settle(ctx, revision)
+		Expect(report.Sections["hostname"].Status).To(Equal(state.InSync), report.Sections["hostname"].Message)
+		Expect(report.Sections["hostname"].Changes).NotTo(BeEmpty())
+		expectName(ctx, name, false)
+
+		By("rebooting")
+		before := report.Agent
+		reboot(ctx)
+		report = agent.awaitStart(ctx, before)
+		expectName(ctx, name, true)
+
+		By("finding it in sync after the reboot, with nothing left to change")
+		report = agent.settle(ctx, revision)
+		Expect(report.Sections["hostname"].Status).To(Equal(state.InSync), report.Sections["hostname"].Message)
+		Expect(report.Sections["hostname"].Changes).To(BeEmpty())
+	}, SpecTimeout(rebootTimeout+2*startTimeout))
+
+	It("writes nothing when the same name is chosen again", func(ctx SpecContext) {
+		name := guest.Names{Name: names("same"), Domain: "lab.test"}
+		agent.settle(ctx, agent.choose(ctx, hostname(name)))
+		before, err := column.Guest.Stamps(ctx, sys().Tools.HostnameFiles)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(before).NotTo(BeEmpty())
+
+		report := agent.settle(ctx, agent.choose(ctx, hostname(name)))
+		Expect(report.Sections["hostname"].Status).To(Equal(state.InSync), report.Sections["hostname"].Message)
+		Expect(report.Sections["hostname"].Changes).To(BeEmpty())
+		after, err := column.Guest.Stamps(ctx, sys().Tools.HostnameFiles)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(after).To(Equal(before), "a file was written")
+	}, SpecTimeout(3*settleTimeout))
+
+	It("refuses an invalid name with the field's path and keeps the old one", func(ctx SpecContext) {
+		name := guest.Names{Name: names("good"), Domain: "lab.test"}
+		accepted := agent.choose(ctx, hostname(name))
+		agent.settle(ctx, accepted)
+
+		refused := agent.choose(ctx, map[string]any{"hostname": state.Hostname{Name: "under_score", Domain: "lab.test"}})
+		report := agent.await(ctx, settleTimeout, "a refusal", func(r state.Reported) bool {
+			return r.Refused != nil && r.Refused.Revision == refused
+		})
+		Expect(report.Refused.Reasons).To(ContainElement(HavePrefix("hostname.name: ")))
+		Expect(report.Revision).To(Equal(accepted), "the last good document stays in force")
+		expectName(ctx, name, false)
+	}, SpecTimeout(3*settleTimeout))
+})
+
+func hostname(n guest.Names) map[string]any {
+	return map[string]any{"hostname": state.Hostname{Name: n.Name, Domain: n.Domain}}
+}
+
+// expectName asks every tool of the system that knows the host name.
+func expectName(ctx SpecContext, n guest.Names, rebooted bool) {
+	GinkgoHelper()
+	Expect(sys().Tools.Hostname).NotTo(BeEmpty(), "the catalogue has no way to observe the host name")
+	for _, check := range sys().Tools.Hostname {
+		if check.AfterReboot && !rebooted {
+			continue
+		}
+		Expect(column.Guest.Observe(ctx, check, n)).To(Succeed())
+	}
+}

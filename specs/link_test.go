@@ -1,0 +1,38 @@
+package specs
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"innkeeper/agent/state"
+	"innkeeper/harness/guest"
+)
+
+var _ = Describe("the line to the platform", Label("link", "hostname", "fault"), func() {
+	It("comes back by itself when the platform was gone, and brings what was chosen meanwhile", func(ctx SpecContext) {
+		before := agent.now(ctx).Agent
+		name := guest.Names{Name: names("back"), Domain: "lab.test"}
+		Expect(agent.platform.Pause()).To(Succeed())
+		revision := agent.choose(ctx, hostname(name))
+		Expect(agent.platform.Resume(ctx)).To(Succeed())
+
+		report := agent.settle(ctx, revision)
+		Expect(report.Sections["hostname"].Status).To(Equal(state.InSync), report.Sections["hostname"].Message)
+		expectName(ctx, name, false)
+		Expect(report.Agent.PID).To(Equal(before.PID), "the daemon was started anew")
+	}, SpecTimeout(3*settleTimeout))
+
+	It("keeps what was accepted in force while the platform is gone, across a restart of the service", func(ctx SpecContext) {
+		name := guest.Names{Name: names("alone"), Domain: "lab.test"}
+		revision := agent.choose(ctx, hostname(name))
+		before := agent.settle(ctx, revision).Agent
+		Expect(agent.platform.Pause()).To(Succeed())
+		_, err := column.Guest.Raw(ctx, sys().Tools.RestartService...)
+		Expect(err).NotTo(HaveOccurred())
+		expectName(ctx, name, false)
+		Expect(agent.platform.Resume(ctx)).To(Succeed())
+
+		report := agent.awaitStart(ctx, before)
+		Expect(report.Revision).To(Equal(revision), "the document was kept on disk")
+	}, SpecTimeout(3*settleTimeout))
+})
