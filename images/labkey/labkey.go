@@ -56,3 +56,8 @@ func HostKeyPEM(system string) ([]byte, error) {
 	}
 	return pem.EncodeToMemory(block), nil
 }
+
+// HostKeyPublicLine is HostKey as OpenSSH's ssh_host_ed25519_key.pub has it.
+func HostKeyPublicLine(system string) string {
+	return string(ssh.MarshalAuthorizedKey(HostKey(system)))
+}
