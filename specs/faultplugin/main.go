@@ -1,0 +1,108 @@
+// Command faultplugin is a third-party plugin for the section "mischief",
+// whose desired value says how it is to misbehave. It misbehaves for real, so
+// that the specs see what a broken plugin costs the agent: its own section and
+// nothing else.
+//
+// The desired value is {"do": WHAT, "on": "plan" or "apply"}; on is plan when
+// absent. What it can do: ok, crash (a fault the
+// system ends it for), exit (status 3), hang, flood (output without end), eat
+// (memory without end), fork (leaves children behind and crashes), garbage
+// (output that is not of the protocol).
+//
+// It is written against the protocol's description, docs/plugin-protocol.md,
+// and not with the agent's own code.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+)
+
+// leftBehind is the first argument of a child that fork leaves behind.
+const leftBehind = "left-behind"
+
+type request struct {
+	Operation string `json:"operation"`
+	Desired   struct {
+		Do string `json:"do"`
+		On string `json:"on"`
+	} `json:"desired"`
+}
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == leftBehind {
+		hang()
+	}
+	raw, err := io.ReadAll(os.Stdin)
+	if err != nil {
+		fail("failed", "read the request: "+err.Error(), "")
+		return
+	}
+	var q request
+	if err := json.Unmarshal(raw, &q); err != nil {
+		fail("invalid", "the request is not JSON: "+err.Error(), "")
+		return
+	}
+	answer(q)
+}
+
+func answer(q request) {
+	on := q.Desired.On
+	if on == "" {
+		on = "plan"
+	}
+	switch q.Operation {
+	case "describe":
+		result(map[string]any{
+			"sections": []string{"mischief"}, "version": "1", "deadline_seconds": 10,
+			"schema": json.RawMessage(`{"type":"object","properties":{"do":{"enum":["ok","crash","exit","hang","flood","eat","fork","garbage"]},"on":{"enum":["plan","apply"]}}}`),
+		})
+	case "plan":
+		if on == "plan" {
+			misbehave(q.Desired.Do)
+		}
+		plan(q.Desired.Do)
+	case "apply":
+		if on == "apply" {
+			misbehave(q.Desired.Do)
+		}
+		result(struct{}{})
+	case "restore":
+		result(struct{}{})
+	default:
+		fail("unsupported", "the operation "+q.Operation+" is not known", "")
+	}
+}
+
+// plan finds the machine as desired only if nothing is to go wrong; else there
+// is a change, so that apply is called.
+func plan(do string) {
+	p := map[string]any{"actual": map[string]string{"do": "ok"}, "checkpoint": struct{}{}}
+	switch do {
+	case "ok":
+	case "crash", "exit", "hang", "flood", "eat", "fork", "garbage":
+		p["changes"] = []map[string]string{{"summary": "misbehave: " + do}}
+	default:
+		fail("invalid", fmt.Sprintf("%q is nothing it can do", do), "mischief.do")
+		return
+	}
+	result(p)
+}
+
+func result(r any) { line(map[string]any{"type": "result", "result": r}) }
+
+func fail(code, message, path string) {
+	line(map[string]any{"type": "error", "error": map[string]string{"code": code, "message": message, "path": path}})
+}
+
+func line(v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	if _, err := os.Stdout.Write(append(b, '\n')); err != nil {
+		os.Exit(1)
+	}
+}
