@@ -1,0 +1,41 @@
+// Command middlewared is the double of TrueNAS CORE's middleware daemon.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"innkeeper/images/freebsd/kernel"
+	"innkeeper/images/freenas/middleware"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintf(os.Stderr, "middlewared: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	k, err := kernel.Load("/")
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile("/var/log/middlewared.log", os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the log: %w", err)
+	}
+	defer file.Close()
+	log := slog.New(slog.NewTextHandler(file, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	server, err := middleware.New(ctx, middleware.Options{Root: "/", SetHostname: k.SetHostname, Log: log})
+	if err != nil {
+		return err
+	}
+	return server.Serve(ctx)
+}

@@ -1,0 +1,230 @@
+package middleware
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"innkeeper/images/freenas/ddp"
+)
+
+const taskTable = "tasks_initshutdown"
+
+var taskColumns = []column{
+	{"id", integerKind}, {"type", stringKind}, {"command", stringKind}, {"script", stringKind},
+	{"when", stringKind}, {"enabled", boolKind}, {"timeout", integerKind},
+	{"comment", stringKind}, {"script_text", stringKind},
+}
+
+// taskSchema is the attributes of create; update has the same under its own
+// name (plugins/init_shutdown_script.py).
+func taskSchema(name string) attribute {
+	return attribute{name: name, kind: objectKind, fields: []attribute{
+		{name: "type", kind: stringKind, required: true, enum: []string{"COMMAND", "SCRIPT"}},
+		{name: "command", kind: stringKind, null: true},
+		{name: "script_text", kind: stringKind, null: true},
+		{name: "script", kind: fileKind, null: true},
+		{name: "when", kind: stringKind, required: true, enum: []string{"PREINIT", "POSTINIT", "SHUTDOWN"}},
+		{name: "enabled", kind: boolKind, fallback: true},
+		{name: "timeout", kind: integerKind, fallback: 10},
+		{name: "comment", kind: stringKind, fallback: "", max: 255},
+	}}
+}
+
+var (
+	taskCreate = taskSchema("init_shutdown_script_create")
+	taskUpdate = taskSchema("init_shutdown_script_update")
+)
+
+// tasks are all rows, type and when in upper case as the API shows them.
+func (s *Server) tasks(ctx context.Context) ([]ddp.Record, error) {
+	rows, err := s.store.query(ctx, taskTable, "ini_", taskColumns)
+	if err != nil {
+		return nil, err
+	}
+	records := make([]ddp.Record, len(rows))
+	for r, row := range rows {
+		for i, c := range taskColumns {
+			value := row[i]
+			if c.name == "type" || c.name == "when" {
+				value = strings.ToUpper(text(value))
+			}
+			records[r] = append(records[r], ddp.Field{Key: c.name, Value: value})
+		}
+	}
+	return records, nil
+}
+
+func (s *Server) taskQuery(ctx context.Context, params []any) (any, error) {
+	filters, options, err := queryParams(params)
+	if err != nil {
+		return nil, err
+	}
+	records, err := s.tasks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return filterList(records, filters, options)
+}
+
+// queryParams are the arguments of every query method.
+func queryParams(params []any) (filters []any, options map[string]any, err error) {
+	if len(params) > 0 {
+		list, ok := params[0].([]any)
+		if !ok {
+			return nil, nil, schemaError{"query-filters", "Not a list"}
+		}
+		filters = list
+	}
+	if len(params) > 1 {
+		if options, err = queryOptions.cleanObject(params[1], true); err != nil {
+			return nil, nil, err
+		}
+	}
+	return filters, options, nil
+}
+
+// task finds one row.
+func (s *Server) task(ctx context.Context, id int) (ddp.Record, error) {
+	records, err := s.tasks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, record := range records {
+		if value, _ := record.Get("id"); value == id {
+			return record, nil
+		}
+	}
+	return nil, &validationError{alone: true, fields: []invalidField{
+		{"None", fmt.Sprintf("InitShutdownScript %d does not exist", id), errNoEntry},
+	}}
+}
+
+func (s *Server) taskGet(ctx context.Context, params []any) (any, error) {
+	id, err := identifier(params[0])
+	if err != nil {
+		return nil, err
+	}
+	return s.task(ctx, id)
+}
+
+func identifier(value any) (int, error) {
+	id, err := attribute{name: "id", kind: integerKind}.clean(value)
+	if err != nil {
+		return 0, err
+	}
+	number, ok := id.(int)
+	if !ok {
+		return 0, schemaError{"id", "Not an integer"}
+	}
+	return number, nil
+}
+
+func (s *Server) taskCreate(ctx context.Context, params []any) (any, error) {
+	data, err := taskCreate.cleanObject(params[0], false)
+	if err != nil {
+		return nil, err
+	}
+	if err := validateTask(taskCreate, data); err != nil {
+		return nil, err
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	names, values := taskRow(data)
+	id, err := s.store.insert(ctx, taskTable, "ini_", names, values)
+	if err != nil {
+		return nil, err
+	}
+	return s.task(ctx, id)
+}
+
+func (s *Server) taskUpdate(ctx context.Context, params []any) (any, error) {
+	id, err := identifier(params[0])
+	if err != nil {
+		return nil, err
+	}
+	data, err := taskUpdate.cleanObject(params[1], true)
+	if err != nil {
+		return nil, err
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	old, err := s.task(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	merged := map[string]any{}
+	for _, field := range old {
+		merged[field.Key] = field.Value
+	}
+	for name, value := range data {
+		merged[name] = value
+	}
+	if err := validateTask(taskUpdate, merged); err != nil {
+		return nil, err
+	}
+	names, values := taskRow(merged)
+	if err := s.store.update(ctx, taskTable, "ini_", id, names, values); err != nil {
+		return nil, err
+	}
+	return s.task(ctx, id)
+}
+
+// taskDelete answers true whether or not the row was there, as datastore.delete.
+func (s *Server) taskDelete(ctx context.Context, params []any) (any, error) {
+	id, err := identifier(params[0])
+	if err != nil {
+		return nil, err
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return true, s.store.remove(ctx, taskTable, id)
+}
+
+// validateTask checks what belongs together and empties what does not count.
+func validateTask(schema attribute, data map[string]any) error {
+	invalid := &validationError{}
+	schema.validate(data, invalid)
+	if err := invalid.orNil(); err != nil {
+		return err
+	}
+	command, script, body := text(data["command"]), text(data["script"]), text(data["script_text"])
+	if data["type"] == "COMMAND" {
+		if command == "" {
+			invalid.add(schema.name+".command", "This field is required")
+		}
+		data["script"], data["script_text"] = "", ""
+		return invalid.orNil()
+	}
+	switch {
+	case script != "" && body != "":
+		invalid.add(schema.name+".script", "Only one of two fields should be provided")
+	case script == "" && body == "":
+		invalid.add(schema.name+".script", "Either 'script' or 'script_text' field is required")
+	}
+	data["command"], data["script"], data["script_text"] = "", script, body
+	return invalid.orNil()
+}
+
+// taskRow is the columns without id; the database has type and when in lower
+// case.
+func taskRow(data map[string]any) (names []string, values []any) {
+	for _, c := range taskColumns[1:] {
+		value := data[c.name]
+		if c.name == "type" || c.name == "when" {
+			value = strings.ToLower(text(value))
+		}
+		names, values = append(names, c.name), append(values, value)
+	}
+	return names, values
+}
+
+// raw encodes what cannot fail to encode.
+func raw(value any) json.RawMessage {
+	out, err := json.Marshal(value)
+	if err != nil {
+		return json.RawMessage("null")
+	}
+	return out
+}

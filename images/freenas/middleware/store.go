@@ -1,0 +1,152 @@
+package middleware
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
+)
+
+// The tables and columns are those of truenas/middleware 13.0
+// (plugins/network.py, plugins/init_shutdown_script.py), without the columns
+// that only high availability fills.
+const tables = `
+CREATE TABLE IF NOT EXISTS network_globalconfiguration (
+	id INTEGER NOT NULL PRIMARY KEY,
+	gc_hostname VARCHAR(120) NOT NULL, gc_hostname_b VARCHAR(120), gc_domain VARCHAR(120) NOT NULL,
+	gc_ipv4gateway VARCHAR(42) NOT NULL, gc_ipv6gateway VARCHAR(42) NOT NULL,
+	gc_nameserver1 VARCHAR(42) NOT NULL, gc_nameserver2 VARCHAR(42) NOT NULL, gc_nameserver3 VARCHAR(42) NOT NULL,
+	gc_httpproxy VARCHAR(255) NOT NULL, gc_netwait_enabled BOOLEAN NOT NULL, gc_netwait_ip VARCHAR(300) NOT NULL,
+	gc_hosts TEXT NOT NULL, gc_domains TEXT NOT NULL, gc_service_announcement TEXT NOT NULL,
+	gc_hostname_virtual VARCHAR(120));
+INSERT OR IGNORE INTO network_globalconfiguration VALUES
+	(1, 'truenas', NULL, 'local', '', '', '', '', '', '', 0, '', '', '', '{"mdns": true, "wsd": true, "netbios": false}', NULL);
+CREATE TABLE IF NOT EXISTS tasks_initshutdown (
+	id INTEGER NOT NULL PRIMARY KEY,
+	ini_type VARCHAR(15) NOT NULL, ini_command VARCHAR(300) NOT NULL, ini_script VARCHAR(255),
+	ini_when VARCHAR(15) NOT NULL, ini_enabled BOOLEAN NOT NULL, ini_timeout INTEGER NOT NULL,
+	ini_comment VARCHAR(255) NOT NULL, ini_script_text TEXT NOT NULL);
+`
+
+// store is the configuration database.
+type store struct{ db *sql.DB }
+
+// openStore opens the database at path and makes what it lacks.
+func openStore(ctx context.Context, path string) (*store, error) {
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)&_pragma=synchronous(2)")
+	if err != nil {
+		return nil, fmt.Errorf("open the database %s: %w", path, err)
+	}
+	db.SetMaxOpenConns(1) // one writer; the middleware, too, writes from one thread
+	var present int
+	err = db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE name IN ('network_globalconfiguration', 'tasks_initshutdown')`).Scan(&present)
+	if err == nil && present < 2 {
+		_, err = db.ExecContext(ctx, tables)
+	}
+	if err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("prepare the database %s: %w", path, err)
+	}
+	return &store{db}, nil
+}
+
+// column is a column of a table by its name without the table's prefix.
+type column struct {
+	name string
+	kind kind
+}
+
+// query reads all rows of a table, each as values in the order of columns.
+func (s *store) query(ctx context.Context, table, prefix string, columns []column) ([][]any, error) {
+	selected := make([]string, len(columns))
+	for i, c := range columns {
+		selected[i] = field(prefix, c.name)
+	}
+	rows, err := s.db.QueryContext(ctx, "SELECT "+strings.Join(selected, ", ")+" FROM "+table+" ORDER BY id")
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", table, err)
+	}
+	defer rows.Close()
+	var all [][]any
+	for rows.Next() {
+		targets := make([]any, len(columns))
+		for i, c := range columns {
+			switch c.kind {
+			case boolKind:
+				targets[i] = new(bool)
+			case integerKind:
+				targets[i] = new(int)
+			default:
+				targets[i] = new(sql.NullString)
+			}
+		}
+		if err := rows.Scan(targets...); err != nil {
+			return nil, fmt.Errorf("read %s: %w", table, err)
+		}
+		values := make([]any, len(columns))
+		for i, target := range targets {
+			switch v := target.(type) {
+			case *bool:
+				values[i] = *v
+			case *int:
+				values[i] = *v
+			case *sql.NullString:
+				if v.Valid {
+					values[i] = v.String
+				}
+			}
+		}
+		all = append(all, values)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read %s: %w", table, err)
+	}
+	return all, nil
+}
+
+// field is the name of a column in the database; only id has no prefix.
+func field(prefix, name string) string {
+	if name == "id" {
+		return name
+	}
+	return prefix + name
+}
+
+// update writes values into the row of that id.
+func (s *store) update(ctx context.Context, table, prefix string, id int, names []string, values []any) error {
+	assignments := make([]string, len(names))
+	for i, name := range names {
+		assignments[i] = field(prefix, name) + " = ?"
+	}
+	if _, err := s.db.ExecContext(ctx, "UPDATE "+table+" SET "+strings.Join(assignments, ", ")+" WHERE id = ?", append(values, id)...); err != nil {
+		return fmt.Errorf("write %s: %w", table, err)
+	}
+	return nil
+}
+
+// insert adds a row and returns its id.
+func (s *store) insert(ctx context.Context, table, prefix string, names []string, values []any) (int, error) {
+	fields, marks := make([]string, len(names)), make([]string, len(names))
+	for i, name := range names {
+		fields[i], marks[i] = field(prefix, name), "?"
+	}
+	result, err := s.db.ExecContext(ctx, "INSERT INTO "+table+" ("+strings.Join(fields, ", ")+") VALUES ("+strings.Join(marks, ", ")+")", values...)
+	if err != nil {
+		return 0, fmt.Errorf("write %s: %w", table, err)
+	}
+	id, err := result.LastInsertId()
+	if err != nil {
+		return 0, fmt.Errorf("write %s: %w", table, err)
+	}
+	return int(id), nil
+}
+
+// remove deletes a row; one that is not there is no error.
+func (s *store) remove(ctx context.Context, table string, id int) error {
+	if _, err := s.db.ExecContext(ctx, "DELETE FROM "+table+" WHERE id = ?", id); err != nil {
+		return fmt.Errorf("write %s: %w", table, err)
+	}
+	return nil
+}
