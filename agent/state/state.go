@@ -94,6 +94,9 @@ type Agent struct {
 	Started time.Time `json:"started"`
 	// Capabilities are the sections the agent has a plugin for.
 	Capabilities []string `json:"capabilities,omitempty"`
+	// Notes are lines a person should know of: an executable in the plugin
+	// directory that is not run, a state file that could not be read.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // Section is how one section stands.
