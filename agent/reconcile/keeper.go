@@ -40,12 +40,12 @@ func newKeeper(r *Reconciler, name string) *keeper {
 // aim gives the keeper a new target and wakes it.
 func (k *keeper) aim(t target) {
 	k.mu.Lock()
+	defer k.mu.Unlock()
 	fresh := t.managed && !k.target.managed
 	k.target = t
 	if fresh {
 		k.now = state.Section{Status: state.Applying, Revision: t.revision, Message: "not looked at yet", Time: k.r.o.Clock.Now().UTC()}
 	}
-	k.mu.Unlock()
 	select {
 	case k.wake <- struct{}{}:
 	default:
@@ -59,9 +59,14 @@ func (k *keeper) status() (state.Section, bool) {
 	return k.now, k.target.managed
 }
 
+// aimedAt is the target; to be woken for it is no longer needed.
 func (k *keeper) aimedAt() target {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	select {
+	case <-k.wake:
+	default:
+	}
 	return k.target
 }
 
