@@ -61,7 +61,7 @@ func TestDirectoryTakesOnlyWhatIsSafe(t *testing.T) {
 	}
 	caller := &counting{}
 	d := &plugin.Directory{Path: dir, Caller: caller}
-	builtin := map[string]plugin.Program{"hostname": plugin.Builtin("/guestd", "hostname", section.Description{})}
+	builtin := map[string]plugin.Program{"hostname": plugin.Builtin("/guestd", "hostname", "ubuntu", section.Description{})}
 	all := d.Add(t.Context(), builtin)
 
 	var served []string

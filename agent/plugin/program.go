@@ -16,10 +16,10 @@ type Program struct {
 }
 
 // Builtin is the program that serves a section of the agent's own: the agent
-// itself, as a child.
-func Builtin(executable, name string, d section.Description) Program {
+// itself, as a child, that is told the system so as not to have to find out.
+func Builtin(executable, name, system string, d section.Description) Program {
 	return Program{
-		Section: name, Path: executable, Args: []string{"plugin", name},
+		Section: name, Path: executable, Args: []string{"plugin", "--system", system, name},
 		Builtin: true, Description: d,
 	}
 }

@@ -1,0 +1,180 @@
+// Package daemon puts the agent's parts together into the process that runs
+// for as long as the machine does: one instance, its log, its status, the
+// reconciler and the line to the platform.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"innkeeper/agent/guest"
+	"innkeeper/agent/plugin"
+	"innkeeper/agent/reconcile"
+	"innkeeper/agent/state"
+	"innkeeper/agent/systems/section"
+)
+
+// Handler is what the line tells the daemon.
+type Handler interface {
+	// Desired takes in a document that is authentic; its error says why the
+	// document was refused. When it is nil the document is on disk.
+	Desired(ctx context.Context, d state.Desired) error
+	// Refuse reports a document that could not even be taken for one.
+	Refuse(revision uint64, reasons []string)
+	// Connected says that the line came up or broke.
+	Connected(up bool)
+	// Accepted is the revision in force, 0 for none.
+	Accepted() uint64
+}
+
+// Line is the line to the platform.
+type Line interface {
+	// Run keeps the line up until ctx ends.
+	Run(ctx context.Context, h Handler) error
+	// Report sends the newest report as soon as the line is up. It does not wait.
+	Report(r state.Reported)
+}
+
+// Options are what the daemon is made of.
+type Options struct {
+	// Guest is this guest's id, empty before it is enrolled.
+	Guest string
+	// StateDir and PluginDir are those of the system's layout.
+	StateDir  string
+	PluginDir string
+	// System and Version are told in reports.
+	System  state.System
+	Version string
+	Target  string
+	// Executable and Sections are the built-in plugins: what is run, and what
+	// the sections say of themselves.
+	Executable string
+	Sections   map[string]section.Description
+	// Line is nil before the guest is enrolled.
+	Line Line
+	Log  *slog.Logger
+	// Limits of plugins; zero fields have their defaults.
+	Limits plugin.Limits
+}
+
+// stopping is how long the daemon waits at its end for plugins that must not
+// be killed.
+const stopping = 5 * time.Second
+
+// Run is the daemon. It returns when ctx has ended, or at once with an error
+// if another instance runs.
+func Run(ctx context.Context, o Options) error {
+	if err := os.MkdirAll(o.StateDir, 0o700); err != nil {
+		return fmt.Errorf("make the state directory: %w", err)
+	}
+	lock, err := Acquire(ctx, o.StateDir)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+
+	d := &daemon{o: o, status: statusFile{path: filepath.Join(o.StateDir, statusName), machine: guest.Local()}}
+	supervisor := &plugin.Supervisor{Limits: o.Limits, Log: o.Log}
+	started := time.Now().UTC()
+	d.Reconciler = reconcile.New(reconcile.Options{
+		Guest: o.Guest, Machine: guest.Local(), StateDir: o.StateDir,
+		Catalogue: o.catalogue(supervisor), Caller: supervisor, System: o.System,
+		Agent:  state.Agent{Version: o.Version, Target: o.Target, PID: os.Getpid(), Started: started},
+		Report: d.report, Log: o.Log,
+	})
+	o.Log.Info("guestd starts", "version", o.Version, "target", o.Target, "pid", os.Getpid(),
+		"system", o.System.Name, "system_version", o.System.Version, "guest", o.Guest, "accepted", d.Accepted())
+
+	var all sync.WaitGroup
+	all.Go(func() { d.Run(ctx) })
+	if o.Line == nil {
+		o.Log.Warn("this guest is not enrolled; it keeps what it last accepted. To enrol it: guestd install --join FILE")
+	} else {
+		all.Go(func() { d.line(ctx) })
+	}
+	all.Wait()
+	end, cancel := context.WithTimeout(context.Background(), stopping)
+	defer cancel()
+	if err := supervisor.Close(end); err != nil {
+		o.Log.Warn("a plugin that must not be killed is left running", "error", err)
+	}
+	o.Log.Info("guestd ends")
+	return nil
+}
+
+func (o Options) catalogue(s *plugin.Supervisor) *plugin.Catalogue {
+	builtin := make(map[string]plugin.Program, len(o.Sections))
+	for name, description := range o.Sections {
+		builtin[name] = plugin.Builtin(o.Executable, name, o.System.Name, description)
+	}
+	return &plugin.Catalogue{Builtin: builtin, Directory: &plugin.Directory{Path: o.PluginDir, Caller: s}}
+}
+
+type daemon struct {
+	*reconcile.Reconciler
+	o      Options
+	status statusFile
+
+	mu        sync.Mutex
+	connected bool
+	last      *state.Reported
+}
+
+// line keeps the line up. It is never a reason for the daemon to end: without
+// it, what was accepted stays in force.
+func (d *daemon) line(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := d.o.Line.Run(ctx, d)
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			err = errors.New("it ended by itself")
+		}
+		d.o.Log.Error("the line to the platform failed; it is tried again in a minute", "error", err)
+		again := time.NewTimer(time.Minute)
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			again.Stop()
+		}
+	}
+}
+
+// Connected implements Handler.
+func (d *daemon) Connected(up bool) {
+	d.mu.Lock()
+	d.connected = up
+	d.mu.Unlock()
+	d.Reconciler.Connected(up)
+	d.save()
+}
+
+// report gives a new report to the platform and to `guestd status`.
+func (d *daemon) report(r state.Reported) {
+	d.mu.Lock()
+	d.last = &r
+	d.mu.Unlock()
+	if d.o.Line != nil {
+		d.o.Line.Report(r)
+	}
+	d.save()
+}
+
+func (d *daemon) save() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.last == nil {
+		return
+	}
+	s := Status{Enrolled: d.o.Line != nil, Connected: d.connected, Reported: *d.last}
+	if err := d.status.write(s); err != nil {
+		d.o.Log.Warn("the status could not be written", "error", err)
+	}
+}
