@@ -32,6 +32,7 @@ type lane struct {
 	dice  *rand.Rand // guarded by the cable's mu
 	lost  uint64     // guarded by the cable's mu
 	moved uint64     // guarded by the cable's mu
+	held  uint64     // on their way now; guarded by the cable's mu
 }
 
 type transit struct {
@@ -82,6 +83,7 @@ func (c *Cable) Drop(probability float64, seed uint64) {
 type CableCounts struct {
 	ToGuest, FromGuest         uint64 // frames delivered
 	LostToGuest, LostFromGuest uint64 // by a cut, by chance or for want of room
+	HeldToGuest, HeldFromGuest uint64 // on their way now
 }
 
 // Counts tells what the cable has carried so far.
@@ -89,8 +91,8 @@ func (c *Cable) Counts() CableCounts {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return CableCounts{
-		ToGuest: c.toGuest.moved, LostToGuest: c.toGuest.lost,
-		FromGuest: c.fromGuest.moved, LostFromGuest: c.fromGuest.lost,
+		ToGuest: c.toGuest.moved, LostToGuest: c.toGuest.lost, HeldToGuest: c.toGuest.held,
+		FromGuest: c.fromGuest.moved, LostFromGuest: c.fromGuest.lost, HeldFromGuest: c.fromGuest.held,
 	}
 }
 
@@ -108,6 +110,7 @@ func (l *lane) enter(frame []byte) {
 	if !lost {
 		select {
 		case l.queue <- transit{frame, time.Now()}:
+			l.held++
 			return
 		default:
 		}
@@ -160,6 +163,7 @@ func (l *lane) travel(ctx context.Context, t transit) bool {
 func (l *lane) arrives() bool {
 	l.cable.mu.Lock()
 	defer l.cable.mu.Unlock()
+	l.held--
 	if l.cable.cut {
 		l.lost++
 		return false

@@ -26,6 +26,8 @@ func (h *host) bind(transport tcpip.TransportProtocolNumber, version tcpip.Netwo
 		return nil, nil, errors.New(err.String())
 	}
 	ep.SocketOptions().SetV6Only(true)
+	// A service may come back while connections of the one before fade away.
+	ep.SocketOptions().SetReuseAddress(transport == tcp.ProtocolNumber)
 	if err := ep.Bind(tcpip.FullAddress{NIC: hostNIC, Port: uint16(port)}); err != nil {
 		ep.Close()
 		return nil, nil, errors.New(err.String())
