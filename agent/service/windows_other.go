@@ -1,0 +1,11 @@
+//go:build !windows
+
+package service
+
+import "context"
+
+func (windowsService) install(context.Context) error         { return errNotWindows }
+func (windowsService) uninstall(context.Context) error       { return errNotWindows }
+func (windowsService) running(context.Context) (bool, error) { return false, errNotWindows }
+
+func runManaged(ctx context.Context, run func(context.Context) error) error { return run(ctx) }

@@ -1,0 +1,188 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/svc"
+	"golang.org/x/sys/windows/svc/mgr"
+)
+
+func (windowsService) config() mgr.Config {
+	return mgr.Config{
+		ServiceType:  windows.SERVICE_WIN32_OWN_PROCESS,
+		StartType:    mgr.StartAutomatic,
+		ErrorControl: mgr.ErrorNormal,
+		DisplayName:  "Innkeeper guest agent",
+		Description:  "Keeps this machine as its owner chose.",
+	}
+}
+
+// recovery starts guestd again however it ended, the waits growing. After a
+// day without a failure the count begins anew.
+var recovery = []mgr.RecoveryAction{
+	{Type: mgr.ServiceRestart, Delay: 2 * time.Second},
+	{Type: mgr.ServiceRestart, Delay: 10 * time.Second},
+	{Type: mgr.ServiceRestart, Delay: time.Minute},
+}
+
+const recoveryReset = 24 * 60 * 60 // seconds
+
+// startTime bounds the wait for the service to run; the manager itself gives
+// it 30 s to answer.
+const startTime = 45 * time.Second
+
+func (w windowsService) install(ctx context.Context) error {
+	m, err := mgr.Connect()
+	if err != nil {
+		return fmt.Errorf("open the service manager (guestd install needs an administrator): %w", err)
+	}
+	defer func() { _ = m.Disconnect() }()
+	s, err := w.register(m)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := setRecovery(s); err != nil {
+		return err
+	}
+	if err := stop(ctx, s); err != nil {
+		return err
+	}
+	if err := s.Start(); err != nil {
+		return fmt.Errorf("start the service %s: %w", Name, err)
+	}
+	return reach(ctx, s, svc.Running, startTime)
+}
+
+// register creates the service or puts right the one that is there.
+func (w windowsService) register(m *mgr.Mgr) (*mgr.Service, error) {
+	want := w.config()
+	s, err := m.OpenService(Name)
+	if errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST) {
+		s, err = m.CreateService(Name, w.binary, want, "run", Argument)
+		if err != nil {
+			return nil, fmt.Errorf("create the service %s: %w", Name, err)
+		}
+		return s, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the service %s: %w", Name, err)
+	}
+	is, err := s.Config()
+	line := windows.EscapeArg(w.binary) + " run " + Argument
+	if err == nil && is.BinaryPathName == line && is.StartType == want.StartType {
+		return s, nil
+	}
+	if err == nil {
+		is.BinaryPathName, is.StartType = line, want.StartType
+		is.DisplayName, is.Description = want.DisplayName, want.Description
+		err = s.UpdateConfig(is)
+	}
+	if err != nil {
+		_ = s.Close()
+		return nil, fmt.Errorf("change the service %s: %w", Name, err)
+	}
+	return s, nil
+}
+
+// setRecovery sets the recovery actions where the manager keeps any, and reads
+// them back.
+func setRecovery(s *mgr.Service) error {
+	err := s.SetRecoveryActions(recovery, recoveryReset)
+	if err == nil {
+		// Also when guestd ends with an error by itself.
+		err = s.SetRecoveryActionsOnNonCrashFailures(true)
+	}
+	if errors.Is(err, windows.ERROR_INVALID_LEVEL) || errors.Is(err, windows.ERROR_CALL_NOT_IMPLEMENTED) {
+		return nil // a service manager that has none, such as Wine's
+	}
+	if err != nil {
+		return fmt.Errorf("set the recovery actions of %s: %w", Name, err)
+	}
+	is, err := s.RecoveryActions()
+	if err != nil || len(is) == 0 {
+		return nil // Wine's takes them and gives none back
+	}
+	for i, want := range recovery {
+		if i >= len(is) || is[i] != want {
+			return fmt.Errorf("the recovery actions of %s were set and read back otherwise: %v", Name, is)
+		}
+	}
+	return nil
+}
+
+func (w windowsService) uninstall(ctx context.Context) error {
+	m, err := mgr.Connect()
+	if err != nil {
+		return fmt.Errorf("open the service manager (guestd uninstall needs an administrator): %w", err)
+	}
+	defer func() { _ = m.Disconnect() }()
+	s, err := m.OpenService(Name)
+	if errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open the service %s: %w", Name, err)
+	}
+	defer s.Close()
+	if err := stop(ctx, s); err != nil {
+		return err
+	}
+	if err := s.Delete(); err != nil && !errors.Is(err, windows.ERROR_SERVICE_MARKED_FOR_DELETE) {
+		return fmt.Errorf("delete the service %s: %w", Name, err)
+	}
+	return nil
+}
+
+func (w windowsService) running(context.Context) (bool, error) {
+	m, err := mgr.Connect()
+	if err != nil {
+		return false, fmt.Errorf("open the service manager: %w", err)
+	}
+	defer func() { _ = m.Disconnect() }()
+	s, err := m.OpenService(Name)
+	if errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("open the service %s: %w", Name, err)
+	}
+	defer s.Close()
+	status, err := s.Query()
+	return err == nil && status.State == svc.Running, err
+}
+
+// stop stops a service that may be stopped already.
+func stop(ctx context.Context, s *mgr.Service) error {
+	_, err := s.Control(svc.Stop)
+	switch {
+	case errors.Is(err, windows.ERROR_SERVICE_NOT_ACTIVE):
+		return nil
+	case err != nil && !errors.Is(err, windows.ERROR_SERVICE_CANNOT_ACCEPT_CTRL):
+		return fmt.Errorf("stop the service %s: %w", Name, err)
+	}
+	return reach(ctx, s, svc.Stopped, stopTime)
+}
+
+// reach waits for a state.
+func reach(ctx context.Context, s *mgr.Service, want svc.State, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var last svc.Status
+	ok, err := await(ctx, func() (bool, error) {
+		var err error
+		last, err = s.Query()
+		if err == nil && want == svc.Running && last.State == svc.Stopped {
+			err = fmt.Errorf("the service %s stopped at once, with exit code %d (service code %d); see guestd.log", Name, last.Win32ExitCode, last.ServiceSpecificExitCode)
+		}
+		return last.State == want, err
+	})
+	if err == nil && !ok {
+		err = fmt.Errorf("the service %s is not in state %d after %s, but in state %d", Name, want, patience, last.State)
+	}
+	return err
+}

@@ -1,0 +1,5 @@
+//go:build !windows
+
+package windows
+
+func version() string { return "" }
