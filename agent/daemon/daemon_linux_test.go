@@ -141,6 +141,7 @@ func start(t *testing.T, dir string) *rig {
 		stateDir: filepath.Join(dir, "state"), motd: filepath.Join(dir, "motd"), log: &bytes.Buffer{},
 	}
 	t.Setenv("DAEMON_TEST_MOTD", g.motd)
+	t.Setenv("GORACE", "atexit_sleep_ms=0") // or each child lasts a second longer
 	plugins := filepath.Join(dir, "plugins")
 	if err := os.MkdirAll(plugins, 0o755); err != nil {
 		t.Fatal(err)
