@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -128,15 +129,29 @@ func (b *builder) furnish(ctx context.Context, work, root string) error {
 	if err := over.identity(b.system.Name); err != nil {
 		return err
 	}
+	if err := over.files(b.system.Lookalike.Below, nil); err != nil {
+		return err
+	}
 	if err := over.files(b.system.Lookalike.Files, b.system.Lookalike.Modes); err != nil {
+		return err
+	}
+	if err := over.mask(b.system.Lookalike.Masked); err != nil {
 		return err
 	}
 	if err := b.doubles(ctx, filepath.Join(work, "doubles"), over); err != nil {
 		return err
 	}
-	script, err := setupScript(b.system.Lookalike.Files)
-	if err != nil || script == nil {
-		return err
+	for _, files := range []fs.FS{b.system.Lookalike.Below, b.system.Lookalike.Files} {
+		script, err := setupScript(files)
+		if err != nil {
+			return err
+		}
+		if script == nil {
+			continue
+		}
+		if err := (chroot{root}).setup(ctx, b.system.Name, script); err != nil {
+			return err
+		}
 	}
-	return chroot{root}.setup(ctx, b.system.Name, script)
+	return nil
 }

@@ -46,9 +46,13 @@ func hashesOf(s system.System) (hashes, error) {
 	i := newDigest("image")
 	i.add("packages", h.packages)
 	i.add("system", s.Name)
+	if err := i.overlay(s.Lookalike.Below, nil); err != nil {
+		return hashes{}, err
+	}
 	if err := i.overlay(s.Lookalike.Files, s.Lookalike.Modes); err != nil {
 		return hashes{}, err
 	}
+	i.add("masked", s.Lookalike.Masked...)
 	for _, d := range s.Lookalike.Doubles {
 		i.add("double", append([]string{d.Package, d.Path, d.GOOS}, d.Links...)...)
 		if err := i.sources(context.Background(), d.Package, targetOf(d, s.Lookalike)); err != nil {
@@ -57,7 +61,8 @@ func hashesOf(s system.System) (hashes, error) {
 	}
 	i.add("keys", labkey.AuthorizedKey(), labkey.HostKeyPublicLine(s.Name))
 	i.add("disk", strconv.Itoa(s.Lookalike.DiskMiB))
-	i.add("kernel", s.Lookalike.KernelArgs...)
+	i.add("kernel", base.KernelArgs...)
+	i.add("kernel of the system", s.Lookalike.KernelArgs...)
 	h.image = i.sum()
 	return h, nil
 }
@@ -68,7 +73,6 @@ func baseHash() (string, error) {
 	d.add("suite", base.Suite)
 	d.add("packages", sorted(base.Packages)...)
 	d.add("kernel", append([]string{base.KernelPackage}, base.Modules...)...)
-	d.add("arguments", base.KernelArgs...)
 	d.add("excluded", base.Excluded...)
 	d.add("included", base.Included...)
 	if err := d.overlay(base.Files(), nil); err != nil {

@@ -178,6 +178,21 @@ func (o *overlay) folder(name string, mode fs.FileMode) error {
 	return o.root.Chmod(name, mode)
 }
 
+// mask keeps systemd's units and generators from running (systemd.unit(5) and
+// systemd.generator(7): a link to /dev/null in the administrator's folder).
+func (o *overlay) mask(names []string) error {
+	for _, name := range names {
+		dir := "etc/systemd/system/"
+		if strings.HasSuffix(name, "-generator") {
+			dir = "etc/systemd/system-generators/"
+		}
+		if err := o.symlink("/dev/null", dir+name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // identity gives the guest what a first boot would make: the keys by which lab
 // and guest know each other, and a machine id. Fixed ones, so that the same
 // recipe gives the same guest.

@@ -51,8 +51,15 @@ type Recipe struct {
 	// Modes come from the table Modes, else 0644 (0755 for files that begin
 	// with "#!").
 	Files fs.FS
+	// Below holds files in the same form that several recipes share: they are
+	// laid before Files, and their setup.sh runs first.
+	Below fs.FS
 	// Modes maps a path below "root" to its octal mode.
 	Modes map[string]fs.FileMode
+	// Masked are systemd units and generators that must not start (a link to
+	// /dev/null takes their place), so that an emulated guest boots in seconds.
+	// They count as Trimmed.
+	Masked []string
 	// Doubles are Go programs of this module built into the image.
 	Doubles []Double
 	// DiskMiB is the size of the root file system in MiB.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"innkeeper/images/system"
+	"innkeeper/images/trim"
 )
 
 //go:embed all:root setup.sh
@@ -23,12 +24,16 @@ var System = system.System{
 			"dbus", "libnss-myhostname", "logrotate", "netplan.io", "rsyslog",
 			"systemd", "systemd-resolved", "systemd-sysv", "systemd-timesyncd", "udev",
 		},
-		Files: files,
+		Below:  trim.Files,
+		Masked: trim.Units,
+		Files:  files,
 		Modes: map[string]fs.FileMode{
 			// netplan warns of configuration that others can read.
 			"etc/netplan/50-cloud-init.yaml": 0o600,
 		},
-		DiskMiB: 1536,
+		DiskMiB:    1536,
+		KernelArgs: trim.KernelArgs,
+		Trimmed:    trim.Summary,
 	},
 	MemoryMiB: 512,
 }

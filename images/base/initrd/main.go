@@ -101,6 +101,8 @@ func switchRoot(boot commandLine) error {
 		return err
 	}
 	args := append([]string{boot.init}, boot.initArgs...)
-	err := unix.Exec(boot.init, args, []string{"HOME=/", "TERM=linux", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"})
+	// A dumb terminal: systemd asks any other for its size and waits up to a
+	// third of a second for an answer that a console in a file never gives.
+	err := unix.Exec(boot.init, args, []string{"HOME=/", "TERM=dumb", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"})
 	return fmt.Errorf("start %s: %w", boot.init, err)
 }
