@@ -173,7 +173,7 @@ func (c *Column) openHypervisor(ctx context.Context) (err error) {
 	socket := c.o.Hypervisor
 	if socket == "" {
 		c.phase("hypervisor", "starting a private libvirtd")
-		c.daemon, err = hypervisor.StartDaemon(ctx, hypervisor.DaemonOptions{Dir: filepath.Join(c.o.Work, "hv"), Log: c.o.Log})
+		c.daemon, err = hypervisor.StartDaemon(ctx, hypervisor.DaemonOptions{Dir: filepath.Join(c.o.Work, "hv"), Cache: filepath.Join(c.o.Cache, "libvirt"), Log: c.o.Log})
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,111 @@
+package hypervisor
+
+import (
+	"crypto/sha1"
+	"fmt"
+
+	"libvirt.org/go/libvirtxml"
+)
+
+// Machine describes a guest's hardware.
+type Machine struct {
+	// Name is the domain's name. Its UUID follows from it: a saved state is
+	// refused under another name or UUID.
+	Name string
+	// MemoryMiB is the guest's memory in MiB, VCPUs its processors.
+	MemoryMiB, VCPUs int
+	// Kernel, Initrd and KernelArgs boot a kernel directly; without Kernel
+	// the disk is booted.
+	Kernel, Initrd, KernelArgs string
+	// Disk is a qcow2 file the guest may write to.
+	Disk string
+	// CDROM is an ISO image, empty for none.
+	CDROM string
+	NICs  []NIC
+	// Console is the file that the serial console is appended to.
+	Console     string
+	Accelerator Accelerator
+}
+
+// NIC is a network card whose frames go to a TCP port on loopback.
+type NIC struct {
+	MAC, Model string
+	Port       int
+}
+
+// emulator is the QEMU of Debian, Ubuntu and Fedora.
+const emulator = "/usr/bin/qemu-system-x86_64"
+
+// xml is the domain definition.
+func (m Machine) xml() (string, error) {
+	d := &libvirtxml.Domain{
+		Type: "qemu", Name: m.Name, UUID: uuidOf(m.Name),
+		Memory: &libvirtxml.DomainMemory{Value: uint(m.MemoryMiB), Unit: "MiB"},
+		VCPU:   &libvirtxml.DomainVCPU{Value: uint(m.VCPUs)},
+		OS: &libvirtxml.DomainOS{
+			Type:   &libvirtxml.DomainOSType{Arch: "x86_64", Machine: "pc", Type: "hvm"},
+			Kernel: m.Kernel, Initrd: m.Initrd, Cmdline: m.KernelArgs,
+		},
+		Features: &libvirtxml.DomainFeatureList{ACPI: &libvirtxml.DomainFeature{}, APIC: &libvirtxml.DomainFeatureAPIC{}},
+		CPU:      &libvirtxml.DomainCPU{Mode: "maximum", Migratable: "on"},
+		Clock:    &libvirtxml.DomainClock{Offset: "utc"},
+		OnReboot: "restart", OnPoweroff: "destroy", OnCrash: "destroy",
+		Devices: m.devices(),
+	}
+	if m.Accelerator == KVM {
+		d.Type = "kvm"
+		d.CPU = &libvirtxml.DomainCPU{Mode: "host-passthrough", Migratable: "on"}
+	}
+	return d.Marshal()
+}
+
+func (m Machine) devices() *libvirtxml.DomainDeviceList {
+	yes := uint(0)
+	list := &libvirtxml.DomainDeviceList{
+		Emulator: emulator,
+		Disks: []libvirtxml.DomainDisk{{
+			Device: "disk",
+			Driver: &libvirtxml.DomainDiskDriver{Name: "qemu", Type: "qcow2", Discard: "unmap"},
+			Source: &libvirtxml.DomainDiskSource{File: &libvirtxml.DomainDiskSourceFile{File: m.Disk}},
+			Target: &libvirtxml.DomainDiskTarget{Dev: "vda", Bus: "virtio"},
+		}},
+		Serials: []libvirtxml.DomainSerial{{
+			Source: &libvirtxml.DomainChardevSource{File: &libvirtxml.DomainChardevSourceFile{Path: m.Console, Append: "on"}},
+			Target: &libvirtxml.DomainSerialTarget{Port: &yes},
+		}},
+		// Screenshots need a VGA.
+		Videos: []libvirtxml.DomainVideo{{Model: libvirtxml.DomainVideoModel{Type: "vga"}}},
+		RNGs: []libvirtxml.DomainRNG{{
+			Model:   "virtio",
+			Backend: &libvirtxml.DomainRNGBackend{Random: &libvirtxml.DomainRNGBackendRandom{Device: "/dev/urandom"}},
+		}},
+		Controllers: []libvirtxml.DomainController{{Type: "usb", Model: "none"}},
+		MemBalloon:  &libvirtxml.DomainMemBalloon{Model: "none"},
+	}
+	if m.CDROM != "" {
+		list.Disks = append(list.Disks, libvirtxml.DomainDisk{
+			Device: "cdrom", ReadOnly: &libvirtxml.DomainDiskReadOnly{},
+			Driver: &libvirtxml.DomainDiskDriver{Name: "qemu", Type: "raw"},
+			Source: &libvirtxml.DomainDiskSource{File: &libvirtxml.DomainDiskSourceFile{File: m.CDROM}},
+			Target: &libvirtxml.DomainDiskTarget{Dev: "hda", Bus: "ide"},
+		})
+	}
+	for _, n := range m.NICs {
+		list.Interfaces = append(list.Interfaces, libvirtxml.DomainInterface{
+			MAC:    &libvirtxml.DomainInterfaceMAC{Address: n.MAC},
+			Model:  &libvirtxml.DomainInterfaceModel{Type: n.Model},
+			Source: &libvirtxml.DomainInterfaceSource{Client: &libvirtxml.DomainInterfaceSourceClient{Address: "127.0.0.1", Port: uint(n.Port)}},
+			// Each option ROM costs boot time, and nothing boots from the network.
+			ROM: &libvirtxml.DomainROM{Enabled: "no"},
+		})
+	}
+	return list
+}
+
+// uuidOf derives a UUID from a name (RFC 9562, version 5, own namespace).
+func uuidOf(name string) string {
+	u := sha1.Sum([]byte("innkeeper domain " + name))
+	u[6] = u[6]&0x0f | 0x50
+	u[8] = u[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", u[0:4], u[4:6], u[6:8], u[8:10], u[10:16])
+}
