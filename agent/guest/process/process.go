@@ -89,6 +89,7 @@ func (c *Child) wait(g Group) {
 	end := End{ExitCode: -1}
 	if s := c.cmd.ProcessState; s != nil {
 		end = describe(s)
+		end.PeakResident = max(end.PeakResident, c.tree.peakResident())
 	} else if err == nil {
 		err = errors.New("the process left no status")
 	}

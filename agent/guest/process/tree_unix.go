@@ -51,6 +51,9 @@ func (t *tree) wait(cmd *exec.Cmd, g Group) error {
 	return cmd.Wait()
 }
 
+// peakResident is left to the status that the system keeps.
+func (t *tree) peakResident() int64 { return 0 }
+
 func (t *tree) kill(cmd *exec.Cmd) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

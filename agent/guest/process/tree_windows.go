@@ -96,6 +96,8 @@ func (t *tree) adopt(pid int) error {
 	return nil
 }
 
+func (t *tree) peakResident() int64 { return t.peak }
+
 func (t *tree) wait(cmd *exec.Cmd, g Group) error {
 	_, _ = windows.WaitForSingleObject(t.process, windows.INFINITE)
 	t.mu.Lock()
@@ -191,4 +193,12 @@ func jobMembers(job windows.Handle) []uint32 {
 	return ids
 }
 
-func describe(s *os.ProcessState) End { return End{ExitCode: s.ExitCode()} }
+// describe tells an exit code that is an NTSTATUS of an error as the exception
+// that ended the program ([MS-ERREF] 2.3: the two highest bits are set).
+func describe(s *os.ProcessState) End {
+	code := uint32(s.ExitCode())
+	if code>>30 == 3 && code != 0xFFFFFFFF {
+		return End{ExitCode: -1, Signal: fmt.Sprintf("exception 0x%08x", code)}
+	}
+	return End{ExitCode: s.ExitCode()}
+}
