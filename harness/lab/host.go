@@ -21,9 +21,9 @@ import (
 )
 
 const (
-	hostNIC    tcpip.NICID = 1
-	hostMTU                = 1500
-	hostFrames             = 4096 // frames waiting for a host; more are lost
+	hostNIC    = tcpip.NICID(1)
+	hostMTU    = 1500
+	hostFrames = 4096 // frames waiting for a host; more are lost
 )
 
 // host is one machine of the lab: a userspace network stack on the switch. It

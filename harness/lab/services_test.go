@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -318,96 +317,5 @@ func TestMirror(t *testing.T) {
 		t.Errorf("after a refused pattern: %v", err)
 	} else {
 		response.Body.Close()
-	}
-}
-
-func TestServePipes(t *testing.T) {
-	l := newTestLab(t, Options{})
-	g := attach(t, l, 0)
-	outside := echoServer(t)
-	up := true
-	serve := func() func() {
-		stop, err := l.Serve("platform", 4222, func(ctx context.Context) (net.Conn, error) {
-			if !up {
-				return nil, errors.New("the platform is gone")
-			}
-			return (&net.Dialer{}).DialContext(ctx, "tcp", outside)
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return stop
-	}
-	stop := serve()
-	if _, err := l.Serve("platform", 4222, nil); err == nil {
-		t.Error("the port is served twice")
-	}
-	conn := g.mustDial(t, "tcp", "198.51.100.42:4222")
-	if err := roundTrip(conn, "one"); err != nil {
-		t.Fatal(err)
-	}
-	// The end of what the guest says is passed on, and the answer still comes.
-	half := g.mustDial(t, "tcp", "198.51.100.42:4222")
-	if _, err := io.WriteString(half, strings.Repeat("all of it", 10000)); err != nil {
-		t.Fatal(err)
-	}
-	if err := half.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := io.ReadAll(half); err != nil || len(got) != 90000 {
-		t.Errorf("%d bytes back, %v", len(got), err)
-	}
-	stop()
-	stop()
-	if _, err := conn.Read(make([]byte, 1)); err == nil || isTimeout(err) {
-		t.Errorf("connection after stop: %v", err)
-	}
-	if _, err := g.dial(testContext(t), "tcp", "198.51.100.42:4222"); err == nil || !strings.Contains(err.Error(), "refused") {
-		t.Errorf("dial after stop: %v", err)
-	}
-	up = false
-	defer serve()()
-	conn = g.mustDial(t, "tcp", "198.51.100.42:4222")
-	if _, err := conn.Read(make([]byte, 1)); err == nil || isTimeout(err) {
-		t.Errorf("connection to a platform that is gone: %v", err)
-	}
-}
-
-func TestServeRefusesNonsense(t *testing.T) {
-	l := newTestLab(t, Options{})
-	if _, err := l.Serve("plattform", 4222, nil); err == nil || !strings.Contains(err.Error(), "platform, router") {
-		t.Errorf("%v, want the names there are", err)
-	}
-	for _, port := range []int{-1, 0, 65536} {
-		if _, err := l.Serve("platform", port, nil); err == nil {
-			t.Errorf("port %d: no error", port)
-		}
-	}
-}
-
-func TestJournalWaitsAndForgets(t *testing.T) {
-	j := newJournal[int]("numbers")
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := j.wait(ctx, func(int) bool { return true }); err == nil || !strings.Contains(err.Error(), "no numbers at all") {
-		t.Error(err)
-	}
-	got := make(chan int)
-	go func() {
-		n, _ := j.wait(testContext(t), func(n int) bool { return n == journalEntries+3 })
-		got <- n
-	}()
-	for n := range journalEntries + 4 {
-		j.add(n)
-	}
-	if n := <-got; n != journalEntries+3 {
-		t.Errorf("waited for %d", n)
-	}
-	all := j.all()
-	if len(all) > journalEntries || all[len(all)-1] != journalEntries+3 || !slices.IsSorted(all) {
-		t.Errorf("%d entries kept, the last is %d", len(all), all[len(all)-1])
-	}
-	if _, err := j.wait(ctx, func(n int) bool { return n < 0 }); err == nil || !strings.Contains(err.Error(), "the last is 100003") {
-		t.Error(err)
 	}
 }

@@ -22,7 +22,9 @@ func TestSyslogTransports(t *testing.T) {
 	}
 	const record = `<165>1 2026-03-01T10:20:30.5+01:00 inn-1 guestd 42 ID7 - over `
 	for _, c := range []struct{ transport, address string }{
-		{"udp", "198.51.100.14:514"}, {"tcp", "198.51.100.14:601"}, {"tls", "198.51.100.14:6514"},
+		{"udp", "198.51.100.14:514"},
+		{"tcp", "198.51.100.14:601"},
+		{"tls", "198.51.100.14:6514"},
 		{"udp", "[2001:db8:77::14]:514"},
 	} {
 		t.Run(c.transport+" "+c.address, func(t *testing.T) {
