@@ -47,12 +47,15 @@ func (s inn) Running(context.Context) (bool, error) { return true, s.note("runni
 type motd struct{}
 
 func (motd) Describe() section.Description { return section.Description{Sections: []string{"motd"}} }
+
 func (motd) Plan(context.Context, guest.Machine, json.RawMessage) (section.Plan, error) {
 	return section.Plan{Actual: json.RawMessage(`{"text":"hello"}`)}, nil
 }
+
 func (motd) Apply(context.Context, guest.Machine, json.RawMessage, section.Plan) error {
 	return errors.New("not here")
 }
+
 func (motd) Restore(context.Context, guest.Machine, json.RawMessage) error {
 	return errors.New("not here")
 }
@@ -188,7 +191,8 @@ func TestStatusOfADaemonThatNeverRanAndOneThatEnded(t *testing.T) {
 	g.m.Put("/var/lib/guestd/status.json", `{"enrolled":true,"connected":true,"reported":{"guest":"g","revision":4,
 		"refused":{"revision":5,"reasons":["hostname.name: is missing"]},
 		"system":{"name":"inn","version":"7"},"agent":{"notes":["look here"]},
-		"sections":{"motd":{"status":"failed","message":"no luck","actual":{"text":"x"}}}}}`)
+		"sections":{"motd":{"status":"failed","message":"no luck","actual":{
+		"text": "x"}}}}}`)
 	status, out, stderr := g.run("status")
 	if status != 1 || !strings.Contains(stderr, "guestd does not run; this is what it last said") {
 		t.Errorf("exit %d: %s", status, stderr)

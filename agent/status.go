@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -98,7 +99,11 @@ func printStatus(to io.Writer, s daemon.Status) error {
 		sec := r.Sections[name]
 		fmt.Fprintf(w, "%s\t%s", name, sec.Status)
 		if len(sec.Actual) > 0 {
-			fmt.Fprintf(w, " %s", sec.Actual)
+			var line bytes.Buffer
+			if err := json.Compact(&line, sec.Actual); err != nil {
+				return fmt.Errorf("print the status of %s: %w", name, err)
+			}
+			fmt.Fprintf(w, " %s", &line)
 		}
 		if sec.Message != "" {
 			fmt.Fprintf(w, ": %s", sec.Message)

@@ -210,8 +210,13 @@ func (g *rig) settle(t *testing.T, d state.Desired) state.Reported {
 func TestMischiefHarmsOnlyItsSection(t *testing.T) {
 	g := start(t, t.TempDir())
 	for i, c := range []struct{ do, says string }{
-		{"crash", "crashed with SIGKILL"}, {"exit", "exit status 3"}, {"flood", "wrote more than 1 MiB to its standard output"},
-		{"eat", "ran out of memory"}, {"fork", "crashed with SIGKILL"}, {"garbage", "broke the protocol"}, {"hang", "did not end within 10s"},
+		{"crash", "crashed with SIGKILL"},
+		{"exit", "exit status 3"},
+		{"flood", "wrote more than 1 MiB to its standard output"},
+		{"eat", "ran out of memory"},
+		{"fork", "crashed with SIGKILL"},
+		{"garbage", "broke the protocol"},
+		{"hang", "did not end within 10s"},
 	} {
 		revision := uint64(2*i + 1)
 		r := g.settle(t, desired(revision, fmt.Sprintf(`{"mischief":{"do":%q},"motd":{"n":%d}}`, c.do, revision)))

@@ -29,7 +29,7 @@ type Limits struct {
 	// Memory bounds a plugin whose description sets none, and what it runs,
 	// together, 256 MiB.
 	Memory int64
-	// Sampling is how often the memory in use is looked at, 100 ms. Only a
+	// Sampling is how often the memory in use is looked at, 50 ms. Only a
 	// plugin that runs as long is looked at at all.
 	Sampling time.Duration
 }
@@ -51,7 +51,7 @@ func (l Limits) withDefaults() Limits {
 		l.Memory = 256 << 20
 	}
 	if l.Sampling == 0 {
-		l.Sampling = 100 * time.Millisecond
+		l.Sampling = 50 * time.Millisecond
 	}
 	return l
 }

@@ -22,10 +22,14 @@ func TestABadDocumentIsRefusedWhole(t *testing.T) {
 			d    state.Desired
 			says []string
 		}{
-			{document(2, "g", map[string]string{"a": `{"v":2}`, "hostname": `{"name":"a_b","x":1}`}),
-				[]string{"hostname.x: is not a known field; known are domain, name"}},
-			{document(3, "g", map[string]string{"a": `{"v":2}`, "hostname": `{"name":"a_b"}`}),
-				[]string{`hostname.name: "a_b" has a character that is not allowed in a host name: "_"`}},
+			{
+				document(2, "g", map[string]string{"a": `{"v":2}`, "hostname": `{"name":"a_b","x":1}`}),
+				[]string{"hostname.x: is not a known field; known are domain, name"},
+			},
+			{
+				document(3, "g", map[string]string{"a": `{"v":2}`, "hostname": `{"name":"a_b"}`}),
+				[]string{`hostname.name: "a_b" has a character that is not allowed in a host name: "_"`},
+			},
 			{document(4, "other", map[string]string{"a": `{"v":2}`}), []string{`guest: "other" is another guest; this is "g"`}},
 		} {
 			if err := g.Desired(context.Background(), c.d); err == nil {

@@ -2,171 +2,19 @@ package reconcile_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"innkeeper/agent/guest/guesttest"
 	"innkeeper/agent/plugin"
-	"innkeeper/agent/reconcile"
 	"innkeeper/agent/state"
 	"innkeeper/agent/systems/section"
 )
-
-// machine is a caller and a catalogue over one value per section: what is
-// desired is a change unless it is the value already.
-type machine struct {
-	mu     sync.Mutex
-	values map[string]string
-	calls  []string
-	open   int // transactions that change something at this moment
-	most   int
-
-	// fail, if set, may fail or hang a call before it does anything.
-	fail func(ctx context.Context, section string, op section.Operation) error
-	// deaf sections are applied without effect.
-	deaf map[string]bool
-}
-
-func newMachine() *machine { return &machine{values: map[string]string{}, deaf: map[string]bool{}} }
-
-func (m *machine) Find(_ context.Context, name string) (plugin.Program, error) {
-	if name == "unserved" {
-		return plugin.Program{}, &plugin.UnservedError{Section: name}
-	}
-	return plugin.Program{Section: name}, nil
-}
-func (m *machine) Scan(context.Context) plugin.Programs { return plugin.Programs{} }
-func (m *machine) Sections() []string                   { return []string{"a", "b"} }
-func (m *machine) Notes() []string                      { return nil }
-
-func (m *machine) Call(ctx context.Context, _ plugin.Program, q plugin.Request) (json.RawMessage, error) {
-	m.mu.Lock()
-	m.calls = append(m.calls, string(q.Operation)+" "+q.Section)
-	fail := m.fail
-	if q.Operation == section.OpApply {
-		m.open++
-		m.most = max(m.most, m.open)
-	}
-	m.mu.Unlock()
-	defer func() {
-		if q.Operation == section.OpApply {
-			m.mu.Lock()
-			m.open--
-			m.mu.Unlock()
-		}
-	}()
-	if fail != nil {
-		if err := fail(ctx, q.Section, q.Operation); err != nil {
-			return nil, err
-		}
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	switch q.Operation {
-	case section.OpPlan:
-		now := m.values[q.Section]
-		p := section.Plan{Actual: quote(now), Checkpoint: quote(now)}
-		if now != string(q.Desired) {
-			p.Changes = []section.Change{{Summary: fmt.Sprintf("from %q to %q", now, q.Desired)}}
-		}
-		return json.Marshal(p)
-	case section.OpApply:
-		if !m.deaf[q.Section] {
-			m.values[q.Section] = string(q.Desired)
-		}
-	case section.OpRestore:
-		var old string
-		if err := json.Unmarshal(q.Checkpoint, &old); err != nil {
-			return nil, err
-		}
-		m.values[q.Section] = old
-	}
-	return json.RawMessage("{}"), nil
-}
-
-func quote(s string) json.RawMessage {
-	b, _ := json.Marshal(s)
-	return b
-}
-
-func (m *machine) called() string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	calls := strings.Join(m.calls, ", ")
-	m.calls = nil
-	return calls
-}
-
-func (m *machine) value(name string) string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.values[name]
-}
-
-func (m *machine) set(name, v string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.values[name] = v
-}
-
-func (m *machine) onCall(fail func(context.Context, string, section.Operation) error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.fail = fail
-}
-
-// rig is a running reconciler.
-type rig struct {
-	*reconcile.Reconciler
-	m       *machine
-	disk    *guesttest.Fake
-	mu      sync.Mutex
-	reports []state.Reported
-	stop    func()
-}
-
-func start(t *testing.T, m *machine, disk *guesttest.Fake) *rig {
-	t.Helper()
-	g := &rig{m: m, disk: disk}
-	g.Reconciler = reconcile.New(reconcile.Options{
-		Guest: "g", Machine: disk, StateDir: "/state", Catalogue: m, Caller: m,
-		Report: func(r state.Reported) { g.mu.Lock(); g.reports = append(g.reports, r); g.mu.Unlock() },
-	})
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); g.Run(ctx) }()
-	g.stop = func() { cancel(); <-done }
-	t.Cleanup(g.stop)
-	synctest.Wait()
-	return g
-}
-
-func (g *rig) want(t *testing.T, revision uint64, sections map[string]string) {
-	t.Helper()
-	d := state.Desired{Revision: revision, Guest: "g", Sections: map[string]json.RawMessage{}}
-	for name, v := range sections {
-		d.Sections[name] = json.RawMessage(v)
-	}
-	if err := g.Desired(context.Background(), d); err != nil {
-		t.Fatal(err)
-	}
-	synctest.Wait()
-}
-
-func (g *rig) section(name string) state.Section { return g.Reported().Sections[name] }
-
-func (g *rig) reported() int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return len(g.reports)
-}
 
 func TestAChangeIsPlannedAppliedAndVerified(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -207,20 +55,34 @@ func TestAFailedChangeIsRestored(t *testing.T) {
 		says   string
 		calls  string
 	}{
-		"apply": {fail: map[section.Operation]error{section.OpApply: errors.New("no luck")},
-			status: state.RolledBack, says: "no luck; what was before is restored; failed once, next try at ", calls: "plan a, apply a, restore a"},
-		"not reached": {deaf: true,
-			status: state.RolledBack, says: `the change was made and yet there is still to do: from "old" to "{}"; what was before`, calls: "plan a, apply a, plan a, restore a"},
-		"restore": {fail: map[section.Operation]error{section.OpApply: errors.New("no luck"), section.OpRestore: errors.New("worse")},
-			status: state.Failed, says: "no luck; and what was before could not be restored: worse; failed once", calls: "plan a, apply a, restore a"},
-		"plan": {fail: map[section.Operation]error{section.OpPlan: errors.New("blind")},
-			status: state.Failed, says: "blind; failed once", calls: "plan a"},
-		"stuck": {fail: map[section.Operation]error{section.OpApply: &plugin.StuckError{}},
-			status: state.Failed, says: "is stuck", calls: "plan a, apply a"},
-		"invalid": {fail: map[section.Operation]error{section.OpPlan: section.Errorf(section.Invalid, "a.v", "bad")},
-			status: state.Failed, says: "a.v: bad", calls: "plan a"},
-		"unsupported": {fail: map[section.Operation]error{section.OpPlan: section.Errorf(section.Unsupported, "", "not here")},
-			status: state.Unsupported, says: "not here", calls: "plan a"},
+		"apply": {
+			fail:   map[section.Operation]error{section.OpApply: errors.New("no luck")},
+			status: state.RolledBack, says: "no luck; what was before is restored; failed once, next try at ", calls: "plan a, apply a, restore a",
+		},
+		"not reached": {
+			deaf:   true,
+			status: state.RolledBack, says: `the change was made and yet there is still to do: from "old" to "{}"; what was before`, calls: "plan a, apply a, plan a, restore a",
+		},
+		"restore": {
+			fail:   map[section.Operation]error{section.OpApply: errors.New("no luck"), section.OpRestore: errors.New("worse")},
+			status: state.Failed, says: "no luck; and what was before could not be restored: worse; failed once", calls: "plan a, apply a, restore a",
+		},
+		"plan": {
+			fail:   map[section.Operation]error{section.OpPlan: errors.New("blind")},
+			status: state.Failed, says: "blind; failed once", calls: "plan a",
+		},
+		"stuck": {
+			fail:   map[section.Operation]error{section.OpApply: &plugin.StuckError{}},
+			status: state.Failed, says: "is stuck", calls: "plan a, apply a",
+		},
+		"invalid": {
+			fail:   map[section.Operation]error{section.OpPlan: section.Errorf(section.Invalid, "a.v", "bad")},
+			status: state.Failed, says: "a.v: bad", calls: "plan a",
+		},
+		"unsupported": {
+			fail:   map[section.Operation]error{section.OpPlan: section.Errorf(section.Unsupported, "", "not here")},
+			status: state.Unsupported, says: "not here", calls: "plan a",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

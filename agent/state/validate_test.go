@@ -16,42 +16,66 @@ func TestParseDesiredTellsEveryProblem(t *testing.T) {
 		name, in string
 		want     []string
 	}{
-		{"bad character", `{"revision":1,"guest":"g1","sections":{"hostname":{"name":"a_b"}}}`,
-			[]string{`hostname.name: "a_b" has a character that is not allowed in a host name: "_"`}},
-		{"several at once", `{"revision":0,"guest":"a.b","sections":{"hostname":{"name":"-x","domain":"a..b"}}}`,
+		{
+			"bad character", `{"revision":1,"guest":"g1","sections":{"hostname":{"name":"a_b"}}}`,
+			[]string{`hostname.name: "a_b" has a character that is not allowed in a host name: "_"`},
+		},
+		{
+			"several at once", `{"revision":0,"guest":"a.b","sections":{"hostname":{"name":"-x","domain":"a..b"}}}`,
 			[]string{
 				"revision: is missing or 0; the first is 1",
 				`guest: "a.b" has a character that is not allowed in a guest's id: "."`,
 				`hostname.name: "-x" begins or ends with a hyphen`,
 				`hostname.domain: "a..b" has an empty part between its dots`,
-			}},
-		{"unknown fields", `{"revision":1,"guest":"g","sections":{"hostname":{"name":"a","nme":"b","Domain":"c"}},"x":1}`,
-			[]string{"x: is not a known field; known are guest, revision, sections"}},
-		{"unknown fields of a section", `{"revision":1,"guest":"g","sections":{"hostname":{"name":"a","nme":"b","Domain":"c"}}}`,
+			},
+		},
+		{
+			"unknown fields", `{"revision":1,"guest":"g","sections":{"hostname":{"name":"a","nme":"b","Domain":"c"}},"x":1}`,
+			[]string{"x: is not a known field; known are guest, revision, sections"},
+		},
+		{
+			"unknown fields of a section", `{"revision":1,"guest":"g","sections":{"hostname":{"name":"a","nme":"b","Domain":"c"}}}`,
 			[]string{
 				"hostname.nme: is not a known field; known are domain, name",
 				"hostname.Domain: is not a known field; known are domain, name",
-			}},
-		{"wrong kinds", `{"revision":"1","guest":7,"sections":[]}`,
+			},
+		},
+		{
+			"wrong kinds", `{"revision":"1","guest":7,"sections":[]}`,
 			[]string{
 				"revision: is a string where a number belongs",
 				"guest: is a number where a string belongs",
 				"sections: is a list where an object belongs",
-			}},
-		{"wrong kind in a section", `{"revision":1,"guest":"g","sections":{"hostname":{"name":null}}}`,
-			[]string{"hostname.name: is null where a string belongs"}},
-		{"numbers", `{"revision":-1,"guest":"g","sections":{}}`,
-			[]string{"revision: -1 is not a whole number from 0 to 18446744073709551615"}},
-		{"a key twice", `{"revision":1,"guest":"g","sections":{"hostname":{"name":"a","name":"b"}}}`,
-			[]string{"hostname.name: is there twice"}},
-		{"a key twice in a foreign section", `{"revision":1,"guest":"g","sections":{"x":{"l":[{"a":1,"a":2}]}}}`,
-			[]string{"x.l[0].a: is there twice"}},
-		{"null section", `{"revision":1,"guest":"g","sections":{"time":null}}`,
-			[]string{"time: is not an object; to leave the section alone, leave it out"}},
-		{"section name", `{"revision":1,"guest":"g","sections":{"../x":{}}}`,
-			[]string{`sections: "../x" is not a section's name: it needs 1 to 63 lower case letters, digits and inner hyphens, a letter first`}},
-		{"no sections", `{"revision":1,"guest":"g"}`,
-			[]string{"sections: is missing; an empty object manages nothing"}},
+			},
+		},
+		{
+			"wrong kind in a section", `{"revision":1,"guest":"g","sections":{"hostname":{"name":null}}}`,
+			[]string{"hostname.name: is null where a string belongs"},
+		},
+		{
+			"numbers", `{"revision":-1,"guest":"g","sections":{}}`,
+			[]string{"revision: -1 is not a whole number from 0 to 18446744073709551615"},
+		},
+		{
+			"a key twice", `{"revision":1,"guest":"g","sections":{"hostname":{"name":"a","name":"b"}}}`,
+			[]string{"hostname.name: is there twice"},
+		},
+		{
+			"a key twice in a foreign section", `{"revision":1,"guest":"g","sections":{"x":{"l":[{"a":1,"a":2}]}}}`,
+			[]string{"x.l[0].a: is there twice"},
+		},
+		{
+			"null section", `{"revision":1,"guest":"g","sections":{"time":null}}`,
+			[]string{"time: is not an object; to leave the section alone, leave it out"},
+		},
+		{
+			"section name", `{"revision":1,"guest":"g","sections":{"../x":{}}}`,
+			[]string{`sections: "../x" is not a section's name: it needs 1 to 63 lower case letters, digits and inner hyphens, a letter first`},
+		},
+		{
+			"no sections", `{"revision":1,"guest":"g"}`,
+			[]string{"sections: is missing; an empty object manages nothing"},
+		},
 		{"truncated", `{"revision":1,`, []string{"is not JSON: it ends too early, after 14 bytes"}},
 		{"empty", ``, []string{"is not JSON: it ends too early, after 0 bytes"}},
 		{"more behind", `{"revision":1,"guest":"g","sections":{}} x`, []string{"is not JSON: has something after its end, at byte 41"}},
@@ -90,7 +114,10 @@ func TestParseDesiredTakesWhatIsRight(t *testing.T) {
 func TestHostnameValidate(t *testing.T) {
 	long := strings.Repeat("a", 63)
 	for _, good := range []state.Hostname{
-		{Name: "a"}, {Name: "7"}, {Name: long}, {Name: "a-b", Domain: "x.y-z.test"},
+		{Name: "a"},
+		{Name: "7"},
+		{Name: long},
+		{Name: "a-b", Domain: "x.y-z.test"},
 		{Name: "a", Domain: strings.Join([]string{long, long, long, strings.Repeat("b", 59)}, ".")},
 	} {
 		if err := good.Validate(); err != nil {
