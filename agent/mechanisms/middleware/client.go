@@ -49,11 +49,12 @@ type call struct {
 	Params []any  `json:"params"`
 }
 
-// message is what middlewared sends.
+// message is what middlewared sends. The id of an event can be anything, only
+// those of results are ours.
 type message struct {
 	Msg     string          `json:"msg"`
 	Version string          `json:"version"`
-	ID      string          `json:"id"`
+	ID      json.RawMessage `json:"id"`
 	Result  json.RawMessage `json:"result"`
 	Error   *CallError      `json:"error"`
 }
@@ -155,7 +156,7 @@ func (c *Client) Call(ctx context.Context, result any, method string, params ...
 		if err != nil {
 			return fmt.Errorf("call %s: %w", method, err)
 		}
-		if m.Msg != "result" || m.ID != id {
+		if m.Msg != "result" || string(m.ID) != strconv.Quote(id) {
 			continue // an event, or a keep-alive
 		}
 		if m.Error != nil {

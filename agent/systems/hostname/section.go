@@ -44,7 +44,7 @@ type guarded interface {
 // Section is the section on one system.
 type Section struct {
 	// places are made afresh for each operation, in the order in which they
-	// are set. They are brought back in the opposite order.
+	// are set and brought back: what changes another place comes before it.
 	places func() []place
 	// limits says what of the contract this system cannot do.
 	limits func(h state.Hostname) error
@@ -154,11 +154,9 @@ func (s Section) Restore(ctx context.Context, m guest.Machine, raw json.RawMessa
 	if err != nil {
 		return err
 	}
-	places := s.places()
 	known := 0
 	var failed error
-	for i := len(places) - 1; i >= 0; i-- {
-		p := places[i]
+	for _, p := range s.places() {
 		before, ok := checkpoint.at(p.key())
 		if !ok {
 			continue
