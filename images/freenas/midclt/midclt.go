@@ -209,7 +209,7 @@ func ping(ctx context.Context, o Options) int {
 // has made no step for that long: the seconds count anew whenever the number
 // in the startup file grows.
 func waitReady(ctx context.Context, line line, o Options) int {
-	retry := time.NewTicker(200 * time.Millisecond)
+	retry := time.NewTicker(50 * time.Millisecond)
 	defer retry.Stop()
 	sequence, since := -1, time.Now()
 	for {

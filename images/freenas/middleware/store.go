@@ -52,6 +52,15 @@ func openStore(ctx context.Context, path string) (*store, error) {
 	return &store{db}, nil
 }
 
+// Factory makes a database with the defaults of a new installation.
+func Factory(ctx context.Context, path string) error {
+	s, err := openStore(ctx, path)
+	if err != nil {
+		return err
+	}
+	return s.db.Close()
+}
+
 // column is a column of a table by its name without the table's prefix.
 type column struct {
 	name string

@@ -31,7 +31,7 @@ func run(name string, args []string) int {
 		}
 		return 1
 	case "daemon":
-		return daemon.Run(args, "/proc/self/exe", os.Stderr)
+		return daemon.Run(args, "/usr/sbin/daemon", os.Stderr)
 	case "service":
 		return service.Run(args, "/", os.Stdout, os.Stderr)
 	case "shutdown":

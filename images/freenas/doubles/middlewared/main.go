@@ -1,4 +1,6 @@
-// Command middlewared is the double of TrueNAS CORE's middleware daemon.
+// Command middlewared is the double of TrueNAS CORE's middleware daemon. As
+// "middlewared factory FILE" it makes the database of a new installation when
+// an image is built.
 package main
 
 import (
@@ -14,7 +16,13 @@ import (
 )
 
 func main() {
-	if err := run(); err != nil {
+	var err error
+	if len(os.Args) == 3 && os.Args[1] == "factory" {
+		err = middleware.Factory(context.Background(), os.Args[2])
+	} else {
+		err = run()
+	}
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "middlewared: %v\n", err)
 		os.Exit(1)
 	}
