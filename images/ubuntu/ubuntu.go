@@ -19,7 +19,7 @@ var System = system.System{
 	Title: "Ubuntu",
 	Lookalike: system.Recipe{
 		GOOS: "linux", GOARCH: "amd64",
-		Underneath: "Debian 13 userland and Linux kernel with the packages Ubuntu has, no doubles",
+		Underneath: "Debian 13 userland and Linux kernel with the packages Ubuntu Server has; no doubles",
 		Packages: []string{
 			"dbus", "libnss-myhostname", "logrotate", "netplan.io", "rsyslog",
 			"systemd", "systemd-resolved", "systemd-sysv", "systemd-timesyncd", "udev",
@@ -33,7 +33,48 @@ var System = system.System{
 		},
 		DiskMiB:    1536,
 		KernelArgs: trim.KernelArgs,
-		Trimmed:    trim.Summary,
+		Trimmed: append([]string{
+			"cloud-init, snapd, AppArmor, unattended-upgrades, needrestart",
+		}, trim.Summary...),
+	},
+	Vendor: []system.VendorImage{
+		{
+			Version: "24.04",
+			URL:     "https://cloud-images.ubuntu.com/noble/current/noble-server-cloudimg-amd64.img",
+			Format:  "qcow2", GOOS: "linux", GOARCH: "amd64",
+			Notes: "cloud image; seeded by a NoCloud disc labelled cidata. Not pinned: the digest is in SHA256SUMS beside it and moves with each build.",
+		},
+		{
+			Version: "26.04",
+			URL:     "https://releases.ubuntu.com/resolute/ubuntu-26.04-live-server-amd64.iso",
+			Format:  "iso", GOOS: "linux", GOARCH: "amd64",
+			Notes: "server installer; autoinstall by ds=nocloud-net on the kernel command line. Not pinned: the digest is in SHA256SUMS beside it.",
+		},
 	},
 	MemoryMiB: 512,
+	Tools: system.Tools{
+		Agent:     "/usr/local/sbin/guestd",
+		PluginDir: "/usr/local/lib/guestd/plugins",
+		StateDir:  "/var/lib/guestd",
+		Hostname: []system.Check{
+			{Title: "the static name, by hostnamectl", Command: []string{"hostnamectl", "--static"}, Want: `^{{name}}$`},
+			{Title: "the kernel's name", Command: []string{"hostname"}, Want: `^{{name}}$`},
+			{Title: "the full name, by hostname -f", Command: []string{"hostname", "--fqdn"}, Want: `^{{fqdn}}$`},
+			{Title: "the name for the next boot", Command: []string{"cat", "/etc/hostname"}, Want: `^{{name}}$`},
+			{
+				Title:   "the machine's own address by name",
+				Command: []string{"sh", "-c", `getent hosts "$(hostname)"`},
+				Want:    `^127\.0\.1\.1\s+{{fqdn}}\s+{{name}}\b`,
+			},
+		},
+		HostnameFiles: []string{"/etc/hostname", "/etc/hosts"},
+		Service: system.Check{
+			Title:   "systemd's word on guestd: enabled and running",
+			Command: []string{"systemctl", "show", "--property=ActiveState,UnitFileState", "guestd.service"},
+			Want:    `(?s)ActiveState=active\n.*UnitFileState=enabled`,
+		},
+		RestartService: []string{"systemctl", "restart", "guestd.service"},
+		SystemLog:      []string{"journalctl", "--no-pager", "--boot", "--lines=1000"},
+		Reboot:         []string{"systemctl", "reboot"},
+	},
 }
