@@ -1,0 +1,130 @@
+package link
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"innkeeper/agent/link/wire"
+	"innkeeper/agent/state"
+)
+
+// ring notes that the platform has something. A message that says what is in
+// force already is not worth a request; one that cannot be read is.
+func (s *session) ring(body []byte) {
+	var r wire.Ring
+	if json.Unmarshal(body, &r) == nil && r.Revision != 0 && r.Revision == s.handler.Accepted() {
+		return
+	}
+	signal(s.rung)
+}
+
+// fetch asks for the desired document at once, whenever the doorbell rings,
+// and now and then, until ctx ends.
+func (s *session) fetch(ctx context.Context) {
+	retry := shortestWait
+	for ctx.Err() == nil {
+		// A tenth more or less keeps guests that started together apart.
+		again := s.link.o.FetchInterval*9/10 + jittered(s.link.o.FetchInterval/5)
+		if sealed, err := s.request(ctx); err != nil {
+			if ctx.Err() != nil {
+				return
+			}
+			s.link.o.Log.Warn("the desired document could not be fetched; trying again", "error", err)
+			again = jittered(retry)
+			retry = min(2*retry, longestWait)
+		} else {
+			s.answered, retry = true, shortestWait
+			s.take(ctx, sealed)
+		}
+		s.await(ctx, again)
+	}
+}
+
+func (s *session) await(ctx context.Context, d time.Duration) {
+	over, stop := s.link.o.Clock.After(d)
+	defer stop()
+	select {
+	case <-s.rung:
+	case <-over:
+	case <-ctx.Done():
+	}
+}
+
+// request returns the signed document, empty if there is none yet.
+func (s *session) request(ctx context.Context) ([]byte, error) {
+	body, err := json.Marshal(wire.Request{Protocol: wire.Protocol, Accepted: s.handler.Accepted()})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, wire.RequestTimeout)
+	defer cancel()
+	reply, err := s.conn.RequestWithContext(ctx, wire.Desired(s.link.Guest()), body)
+	if err != nil {
+		return nil, fmt.Errorf("ask for the desired document: %w", err)
+	}
+	if problem := reply.Header.Get(wire.ErrorHeader); problem != "" {
+		return nil, fmt.Errorf("the platform answers: %s", problem)
+	}
+	return reply.Data, nil
+}
+
+// take gives the handler what came: a document to accept, or a refusal.
+func (s *session) take(ctx context.Context, sealed []byte) {
+	if len(sealed) == 0 {
+		return
+	}
+	d, refusal := read(s.link.o.Join, s.handler.Accepted(), sealed)
+	if refusal != nil {
+		s.link.o.Log.Warn("refused a document", "revision", refusal.Revision, "reasons", refusal.Reasons)
+		s.handler.Refuse(refusal.Revision, refusal.Reasons)
+		return
+	}
+	if err := s.handler.Desired(ctx, d); err != nil {
+		s.link.o.Log.Warn("the document was not accepted", "revision", d.Revision, "error", err)
+	}
+}
+
+// read opens a signed document and says why it cannot be this guest's next
+// one. The document in force, once more, is good.
+func read(j wire.Join, accepted uint64, sealed []byte) (state.Desired, *state.Refusal) {
+	document, err := wire.Open(j.PlatformKey, sealed)
+	if err != nil {
+		return state.Desired{}, &state.Refusal{Reasons: []string{"the document was not read: " + err.Error()}}
+	}
+	// Whose it is and how old comes before what is in it.
+	var of struct {
+		Revision uint64 `json:"revision"`
+		Guest    string `json:"guest"`
+	}
+	peeked := json.Unmarshal(document, &of) == nil
+	refuse := func(format string, args ...any) (state.Desired, *state.Refusal) {
+		return state.Desired{}, &state.Refusal{Revision: of.Revision, Reasons: []string{fmt.Sprintf(format, args...)}}
+	}
+	switch {
+	case peeked && of.Guest != j.Guest:
+		return refuse("guest: %q is another guest; this is %q", clip(of.Guest), j.Guest)
+	case peeked && of.Revision < accepted:
+		return refuse("revision: %d is older than %d, which is in force", of.Revision, accepted)
+	}
+	d, err := state.ParseDesired(document)
+	var invalid *state.InvalidError
+	switch {
+	case errors.As(err, &invalid):
+		return state.Desired{}, &state.Refusal{Revision: of.Revision, Reasons: invalid.Reasons()}
+	case err != nil:
+		return refuse("%v", err)
+	}
+	return d, nil
+}
+
+// clip shortens a foreign string to what an id can be.
+func clip(s string) string {
+	const most = 64
+	if len(s) > most {
+		return s[:most] + "..."
+	}
+	return s
+}

@@ -1,0 +1,69 @@
+package wire
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// purpose is signed together with a document, so that no signature the
+// platform's key makes for anything else is ever valid for a document.
+const purpose = "innkeeper desired 1\n"
+
+// envelope is a signed document as it goes over the line; bytes are base64.
+type envelope struct {
+	Document  []byte `json:"document"`
+	Signature []byte `json:"signature"`
+}
+
+// Errors of Open that are told apart.
+var (
+	// ErrForged says that the signature is not the platform's.
+	ErrForged = errors.New("its signature is not the platform's")
+	// ErrTooLarge says that the envelope is larger than MaxEnvelope.
+	ErrTooLarge = errors.New("it is too large")
+)
+
+// Seal signs a document.
+func Seal(key ed25519.PrivateKey, document []byte) ([]byte, error) {
+	return json.Marshal(envelope{
+		Document:  document,
+		Signature: ed25519.Sign(key, append([]byte(purpose), document...)),
+	})
+}
+
+// Open gives the document out of a signed envelope, once the signature is
+// found to be that of the key. What is in the document is not looked at.
+func Open(key ed25519.PublicKey, sealed []byte) ([]byte, error) {
+	if len(sealed) > MaxEnvelope {
+		return nil, fmt.Errorf("%w: %d bytes, and at most %d are read", ErrTooLarge, len(sealed), MaxEnvelope)
+	}
+	var e envelope
+	if err := decode(sealed, &e); err != nil {
+		return nil, fmt.Errorf("it is not a signed document: %w", err)
+	}
+	if len(e.Signature) != ed25519.SignatureSize ||
+		!ed25519.Verify(key, append([]byte(purpose), e.Document...), e.Signature) {
+		return nil, ErrForged
+	}
+	return e.Document, nil
+}
+
+// decode reads one JSON value with no unknown field, and nothing after it.
+func decode(raw []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return fmt.Errorf("it ends too early, after %d bytes", len(raw))
+		}
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("there is something after its end")
+	}
+	return nil
+}
