@@ -40,7 +40,7 @@ type Options struct {
 	// Catalogue and Caller find and run plugins.
 	Catalogue Catalogue
 	Caller    plugin.Caller
-	// System and Agent are told in reports; Capabilities and Notes are added.
+	// System and Agent are told in reports; capabilities and notes are added.
 	System state.System
 	Agent  state.Agent
 	// Report is given every new report, from one goroutine.

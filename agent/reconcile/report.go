@@ -52,7 +52,7 @@ func (r *Reconciler) Reported() state.Reported {
 		Guest: r.o.Guest, Revision: r.accepted.Revision, Refused: r.refused,
 		System: r.o.System, Agent: r.o.Agent, Time: r.o.Clock.Now().UTC(),
 	}
-	now.Agent.Notes = slices.Concat(r.notes, r.o.Catalogue.Notes())
+	now.Agent.Notes = slices.Concat(r.o.Agent.Notes, r.notes, r.o.Catalogue.Notes())
 	sections := make(map[string]state.Section, len(keepers))
 	for name, k := range keepers {
 		if s, managed := k.status(); managed {
