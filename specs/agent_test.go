@@ -14,6 +14,7 @@ import (
 
 	"innkeeper/agent/state"
 	"innkeeper/harness"
+	"innkeeper/harness/lab"
 	"innkeeper/platform"
 )
 
@@ -27,20 +28,16 @@ const (
 	rebootTimeout = 4 * time.Minute
 )
 
+// platformPort is where the platform answers on the lab.
+const platformPort = 4222
+
 // Agent is the guestd under test and the platform it reports to.
 type Agent struct {
 	platform *platform.Platform
 	id       string
-	paths    paths
-	stop     func()
-}
-
-// paths is what `guestd version --json` says of where things are.
-type paths struct {
-	Binary    string `json:"binary"`
-	StateDir  string `json:"state_dir"`
-	PluginDir string `json:"plugin_dir"`
-	LogFile   string `json:"log_file"`
+	lab      *lab.Lab
+	// stop ends the platform's answering on the lab, nil while it does not.
+	stop func()
 }
 
 // admit starts a platform on the lab, deploys guestd and installs it as the
@@ -55,18 +52,15 @@ func admit(ctx context.Context, c *harness.Column, p programs) (*Agent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("platform: %w", err)
 	}
-	a.stop, err = c.Lab.Serve("platform", 4222, func(ctx context.Context) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "tcp", a.platform.Addr().String())
-	})
-	if err != nil {
-		return a, fmt.Errorf("platform on the lab: %w", err)
+	a.lab = c.Lab
+	if err := a.serve(); err != nil {
+		return a, err
 	}
 	phase("deploy", "")
 	tools := c.System.Tools
 	if _, err := c.Guest.Deploy(ctx, p.guestd, tools.Agent); err != nil {
 		return a, err
 	}
-	a.paths = paths{StateDir: tools.StateDir, PluginDir: tools.PluginDir, LogFile: logFile(tools.StateDir)}
 	plugin := join(tools.PluginDir, "mischief"+suffix(p.faultplugin))
 	if _, err := c.Guest.Deploy(ctx, p.faultplugin, plugin); err != nil {
 		return a, err
@@ -89,10 +83,39 @@ func (a *Agent) install(ctx context.Context, c *harness.Column) error {
 	return err
 }
 
-// Close ends the platform.
-func (a *Agent) Close() error {
+// serve has the platform answer on the lab.
+func (a *Agent) serve() (err error) {
+	a.stop, err = a.lab.Serve("platform", platformPort, func(ctx context.Context) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "tcp", a.platform.Addr().String())
+	})
+	if err != nil {
+		return fmt.Errorf("platform on the lab: %w", err)
+	}
+	return nil
+}
+
+// hangUp makes the platform vanish from the lab: connections break, new ones
+// are refused.
+func (a *Agent) hangUp() {
 	if a.stop != nil {
 		a.stop()
+		a.stop = nil
+	}
+}
+
+// pickUp has the platform answer again; if it does already, nothing changes.
+func (a *Agent) pickUp() {
+	GinkgoHelper()
+	if a.stop == nil {
+		Expect(a.serve()).To(Succeed())
+	}
+}
+
+// Close ends the platform.
+func (a *Agent) Close() error {
+	a.hangUp()
+	if a.platform == nil {
+		return nil
 	}
 	return a.platform.Close()
 }

@@ -12,9 +12,10 @@ var _ = Describe("the line to the platform", Label("link", "hostname", "fault"),
 	It("comes back by itself when the platform was gone, and brings what was chosen meanwhile", func(ctx SpecContext) {
 		before := agent.now(ctx).Agent
 		name := guest.Names{Name: names("back"), Domain: "lab.test"}
-		Expect(agent.platform.Pause()).To(Succeed())
+		agent.hangUp()
+		DeferCleanup(agent.pickUp)
 		revision := agent.choose(ctx, hostname(name))
-		Expect(agent.platform.Resume(ctx)).To(Succeed())
+		agent.pickUp()
 
 		report := agent.settle(ctx, revision)
 		Expect(report.Sections["hostname"].Status).To(Equal(state.InSync), report.Sections["hostname"].Message)
@@ -26,11 +27,12 @@ var _ = Describe("the line to the platform", Label("link", "hostname", "fault"),
 		name := guest.Names{Name: names("alone"), Domain: "lab.test"}
 		revision := agent.choose(ctx, hostname(name))
 		before := agent.settle(ctx, revision).Agent
-		Expect(agent.platform.Pause()).To(Succeed())
+		agent.hangUp()
+		DeferCleanup(agent.pickUp)
 		_, err := column.Guest.Raw(ctx, sys().Tools.RestartService...)
 		Expect(err).NotTo(HaveOccurred())
 		expectName(ctx, name, false)
-		Expect(agent.platform.Resume(ctx)).To(Succeed())
+		agent.pickUp()
 
 		report := agent.awaitStart(ctx, before)
 		Expect(report.Revision).To(Equal(revision), "the document was kept on disk")

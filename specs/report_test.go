@@ -3,6 +3,7 @@ package specs
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"sync"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -100,7 +101,7 @@ func sources() []evidence.Source {
 	}
 	return append(list,
 		evidence.Source{Name: "agent-log", Type: "text/plain", Read: func(ctx context.Context) ([]byte, error) {
-			return column.Guest.Fetch(ctx, agent.paths.LogFile, limit)
+			return agentLog(ctx, limit)
 		}},
 		evidence.Source{Name: "system-log", Type: "text/plain", Read: func(ctx context.Context) ([]byte, error) {
 			out, err := column.Guest.Raw(ctx, sys().Tools.SystemLog...)
@@ -142,4 +143,19 @@ func (f *frames) bytes() []byte {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return append([]byte(nil), f.data...)
+}
+
+// agentLog is the end of guestd's log, which guestd itself says where to find.
+func agentLog(ctx context.Context, limit int) ([]byte, error) {
+	out, err := column.Guest.Run(ctx, sys().Tools.Agent, "version", "--json")
+	if err != nil {
+		return nil, err
+	}
+	var told struct {
+		LogFile string `json:"log_file"`
+	}
+	if err := json.Unmarshal([]byte(out.Stdout), &told); err != nil {
+		return nil, fmt.Errorf("guestd version --json: %w", err)
+	}
+	return column.Guest.Fetch(ctx, told.LogFile, limit)
 }

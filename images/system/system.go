@@ -119,7 +119,7 @@ type Tools struct {
 	HostnameFiles []string
 	// Service is the command that says whether guestd runs as a service.
 	Service Check
-	// RestartService restarts guestd by the system's own means.
+	// RestartService restarts guestd by the system's own means, as ssh runs it.
 	RestartService []string
 	// SystemLog prints the system's log for the evidence, as ssh runs it.
 	SystemLog []string

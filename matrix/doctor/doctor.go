@@ -53,7 +53,6 @@ var tools = []struct{ Command, Package, For string }{
 // matrix can do without.
 const testsOnly = "tests "
 
-
 // driver is a plug-in of libvirtd that has no command of its own.
 const (
 	driver        = "/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so"
