@@ -1,33 +1,32 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
+	"io/fs"
 	"log/slog"
 
 	"innkeeper/agent/daemon"
+	"innkeeper/agent/link"
+	"innkeeper/agent/link/wire"
 	"innkeeper/agent/systems"
 )
 
 // line is the line to the platform that the join file tells of, and this
 // guest's id; none without a join file.
 func (a app) line(layout systems.Layout, log *slog.Logger) (daemon.Line, string, error) {
-	return nil, "", nil
+	join, err := link.Load(a.machine, layout.JoinFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	l := link.New(link.Options{Join: join, Log: log})
+	return l, l.Guest(), nil
 }
 
 // checkJoin says why a join file cannot be used, or nil.
 func checkJoin(raw []byte) error {
-	var join struct {
-		Guest     string   `json:"guest"`
-		Addresses []string `json:"addresses"`
-		Seed      string   `json:"seed"`
-	}
-	if err := json.Unmarshal(raw, &join); err != nil {
-		return fmt.Errorf("it is not JSON: %w", err)
-	}
-	if join.Guest == "" || len(join.Addresses) == 0 || join.Seed == "" {
-		return errors.New("it lacks the guest, the addresses or the seed that the platform puts into it")
-	}
-	return nil
+	_, err := wire.ParseJoin(raw)
+	return err
 }

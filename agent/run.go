@@ -71,6 +71,7 @@ func (a app) run(ctx context.Context, level slog.Level) error {
 	o.Line, o.Guest, err = a.line(layout, log)
 	if err != nil {
 		log.Error("the join file cannot be used; the guest goes on without the platform", "error", err)
+		o.Notes = append(o.Notes, "no line to the platform: "+err.Error())
 	}
 	if err := daemon.Run(ctx, o); err != nil {
 		log.Error("guestd cannot run", "error", err)

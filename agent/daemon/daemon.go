@@ -14,29 +14,17 @@ import (
 	"time"
 
 	"innkeeper/agent/guest"
+	"innkeeper/agent/link"
 	"innkeeper/agent/plugin"
 	"innkeeper/agent/reconcile"
 	"innkeeper/agent/state"
 	"innkeeper/agent/systems/section"
 )
 
-// Handler is what the line tells the daemon.
-type Handler interface {
-	// Desired takes in a document that is authentic; its error says why the
-	// document was refused. When it is nil the document is on disk.
-	Desired(ctx context.Context, d state.Desired) error
-	// Refuse reports a document that could not even be taken for one.
-	Refuse(revision uint64, reasons []string)
-	// Connected says that the line came up or broke.
-	Connected(up bool)
-	// Accepted is the revision in force, 0 for none.
-	Accepted() uint64
-}
-
-// Line is the line to the platform.
+// Line is the line to the platform; *link.Link is one.
 type Line interface {
 	// Run keeps the line up until ctx ends.
-	Run(ctx context.Context, h Handler) error
+	Run(ctx context.Context, h link.Handler) error
 	// Report sends the newest report as soon as the line is up. It does not wait.
 	Report(r state.Reported)
 }
@@ -58,7 +46,9 @@ type Options struct {
 	Sections   map[string]section.Description
 	// Line is nil before the guest is enrolled.
 	Line Line
-	Log  *slog.Logger
+	// Notes are what a person should know of how the daemon was started.
+	Notes []string
+	Log   *slog.Logger
 	// Limits of plugins; zero fields have their defaults.
 	Limits plugin.Limits
 }
@@ -85,7 +75,7 @@ func Run(ctx context.Context, o Options) error {
 	d.Reconciler = reconcile.New(reconcile.Options{
 		Guest: o.Guest, Machine: guest.Local(), StateDir: o.StateDir,
 		Catalogue: o.catalogue(supervisor), Caller: supervisor, System: o.System,
-		Agent:  state.Agent{Version: o.Version, Target: o.Target, PID: os.Getpid(), Started: started},
+		Agent:  state.Agent{Version: o.Version, Target: o.Target, PID: os.Getpid(), Started: started, Notes: o.Notes},
 		Report: d.report, Log: o.Log,
 	})
 	o.Log.Info("guestd starts", "version", o.Version, "target", o.Target, "pid", os.Getpid(),
@@ -147,7 +137,7 @@ func (d *daemon) line(ctx context.Context) {
 	}
 }
 
-// Connected implements Handler.
+// Connected implements link.Handler.
 func (d *daemon) Connected(up bool) {
 	d.mu.Lock()
 	d.connected = up

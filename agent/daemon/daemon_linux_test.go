@@ -18,6 +18,7 @@ import (
 
 	"innkeeper/agent/daemon"
 	"innkeeper/agent/guest"
+	"innkeeper/agent/link"
 	"innkeeper/agent/plugin"
 	"innkeeper/agent/state"
 	"innkeeper/agent/systems/section"
@@ -83,13 +84,13 @@ func (s motd) Restore(_ context.Context, m guest.Machine, checkpoint json.RawMes
 
 // line is the platform as the daemon sees it.
 type line struct {
-	handler chan daemon.Handler
+	handler chan link.Handler
 	mu      sync.Mutex
 	last    state.Reported
 	news    chan struct{}
 }
 
-func (l *line) Run(ctx context.Context, h daemon.Handler) error {
+func (l *line) Run(ctx context.Context, h link.Handler) error {
 	h.Connected(true)
 	l.handler <- h
 	<-ctx.Done()
@@ -127,7 +128,7 @@ func (l *line) await(t *testing.T, what string, match func(state.Reported) bool)
 
 // rig is a daemon that runs in the test's process.
 type rig struct {
-	daemon.Handler
+	link.Handler
 	line           *line
 	stateDir, motd string
 	stop           func() error
@@ -137,7 +138,7 @@ type rig struct {
 func start(t *testing.T, dir string) *rig {
 	t.Helper()
 	g := &rig{
-		line:     &line{handler: make(chan daemon.Handler, 1), news: make(chan struct{}, 1)},
+		line:     &line{handler: make(chan link.Handler, 1), news: make(chan struct{}, 1)},
 		stateDir: filepath.Join(dir, "state"), motd: filepath.Join(dir, "motd"), log: &bytes.Buffer{},
 	}
 	t.Setenv("DAEMON_TEST_MOTD", g.motd)
