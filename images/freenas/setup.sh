@@ -24,7 +24,7 @@ printf 'truenas.local\n' >/etc/hostname
 # Debian's own tools is never read here.
 find /etc/ssl/certs -type l -delete
 rm -rf /etc/apt /etc/cron.* /etc/default /etc/dpkg /etc/init.d /etc/rc?.d /etc/rcS.d \
-	/etc/initramfs-tools /etc/kernel /etc/logrotate.d /etc/selinux /etc/systemd /etc/skel /etc/update-motd.d
+	/etc/initramfs-tools /etc/kernel /etc/logrotate.d /etc/selinux /etc/ssh/moduli /etc/sv /etc/systemd /etc/skel /etc/update-motd.d
 
 cp -a /etc /conf/base/etc
 mkdir -p /conf/base/var/cache /conf/base/var/crash /conf/base/var/db /conf/base/var/empty \
