@@ -6,14 +6,24 @@ import (
 	"fmt"
 	"strings"
 
+	"innkeeper/images/centos"
+	"innkeeper/images/freenas"
+	"innkeeper/images/openfiler"
+	"innkeeper/images/pfsense"
 	"innkeeper/images/system"
 	"innkeeper/images/ubuntu"
+	"innkeeper/images/windows"
 )
 
 // All returns the systems in the order in which they are shown.
 func All() []system.System {
 	return []system.System{
 		ubuntu.System,
+		centos.System,
+		windows.System,
+		openfiler.System,
+		freenas.System,
+		pfsense.System,
 	}
 }
 
