@@ -63,6 +63,13 @@ func TestInitScript(t *testing.T) {
 		t.Error("without the lock file no shutdown stops it")
 	}
 	call("start", 0)
+	b, err := os.ReadFile(dir + "/pid")
+	if err == nil {
+		b, err = os.ReadFile("/proc/" + strings.TrimSpace(string(b)) + "/comm")
+	}
+	if err != nil || string(b) != "sh\n" {
+		t.Errorf("the supervisor is named %q (%v): killall of the service's name hits it", b, err)
+	}
 	kill(t, pid)
 	again := starts(2)
 	if len(again) != 2 {
