@@ -24,7 +24,3 @@ func Commands() system.Double {
 		},
 	}
 }
-
-// Modules are the kernel modules' names that a boot script loads if the
-// initial RAM disk has not: the Linux kernel beneath has no devd.
-var Modules = []string{"virtio_net", "virtio_rng"}

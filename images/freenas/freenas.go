@@ -75,8 +75,10 @@ var System = system.System{
 		HostnameFiles: []string{"/data/freenas-v1.db", "/etc/hosts", "/etc/rc.conf.freenas"},
 		Service: system.Check{
 			Title: "an enabled init task of the middleware's, and the process",
-			Command: []string{"sh", "-c",
-				`midclt call initshutdownscript.query '[["command","rin","guestd"],["when","=","POSTINIT"]]' && pgrep -o -x guestd`},
+			Command: []string{
+				"sh", "-c",
+				`midclt call initshutdownscript.query '[["command","rin","guestd"],["when","=","POSTINIT"]]' && pgrep -o -x guestd`,
+			},
 			Want: `(?s)"enabled": true.*\n[0-9]+\s*$`,
 		},
 		// An init task has no restart of its own: daemon(8) starts again what ends.

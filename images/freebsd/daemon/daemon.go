@@ -22,9 +22,9 @@ const stage = "FREEBSD_DAEMON_STAGE"
 // process, 7 an output file that cannot be opened. A Go program cannot fork,
 // so the process that detaches is this program started again; self is its path.
 func Run(args []string, self string, stderr io.Writer) int {
-	s, code, err := parse(args)
-	if err != nil {
-		fmt.Fprint(stderr, err)
+	s, code, message := parse(args)
+	if message != "" {
+		fmt.Fprint(stderr, message)
 		return code
 	}
 	if fd := os.Getenv(stage); fd != "" {

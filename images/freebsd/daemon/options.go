@@ -34,11 +34,12 @@ const usage = `usage: daemon [-cfHrS] [-p child_pidfile] [-P supervisor_pidfile]
 command arguments ...
 `
 
-// parse reads the arguments. The exit status belongs to the error.
-func parse(args []string) (s settings, code int, err error) {
+// parse reads the arguments. With a message for standard error comes the exit
+// status.
+func parse(args []string) (s settings, code int, message string) {
 	options, command, err := getopt.Parse(args, "cfHSp:P:ru:o:s:l:t:m:R:T:")
 	if err != nil {
-		return s, 1, fmt.Errorf("daemon: %w\n%s", err, usage)
+		return s, 1, fmt.Sprintf("daemon: %v\n%s", err, usage)
 	}
 	s.delay = time.Second
 	for _, option := range options {
@@ -52,7 +53,7 @@ func parse(args []string) (s settings, code int, err error) {
 		case 'R':
 			seconds, err := strconv.Atoi(option.Argument)
 			if err != nil || seconds < 1 {
-				return s, 6, fmt.Errorf("daemon: invalid restart delay\n")
+				return s, 6, "daemon: invalid restart delay\n"
 			}
 			s.restart, s.delay = true, time.Duration(seconds)*time.Second
 		case 'p':
@@ -62,12 +63,12 @@ func parse(args []string) (s settings, code int, err error) {
 		case 'o':
 			s.output = option.Argument
 		default:
-			return s, 64, fmt.Errorf("daemon: option -%c is not built in this lookalike\n", option.Letter)
+			return s, 64, fmt.Sprintf("daemon: option -%c is not built in this lookalike\n", option.Letter)
 		}
 	}
 	if len(command) == 0 {
-		return s, 1, fmt.Errorf("%s", usage)
+		return s, 1, usage
 	}
 	s.command = command
-	return s, 0, nil
+	return s, 0, ""
 }

@@ -60,9 +60,15 @@ type option struct{ name, value string }
 func lease(lookup func(string) string) []option {
 	var options []option
 	for _, pair := range [][2]string{
-		{"ip-address", "ip"}, {"subnet-mask", "subnet"}, {"broadcast-address", "broadcast"},
-		{"routers", "router"}, {"domain-name", "domain"}, {"domain-name-servers", "dns"},
-		{"host-name", "hostname"}, {"dhcp-lease-time", "lease"}, {"dhcp-server-identifier", "serverid"},
+		{"ip-address", "ip"},
+		{"subnet-mask", "subnet"},
+		{"broadcast-address", "broadcast"},
+		{"routers", "router"},
+		{"domain-name", "domain"},
+		{"domain-name-servers", "dns"},
+		{"host-name", "hostname"},
+		{"dhcp-lease-time", "lease"},
+		{"dhcp-server-identifier", "serverid"},
 	} {
 		if value := lookup(pair[1]); value != "" {
 			options = append(options, option{pair[0], value})

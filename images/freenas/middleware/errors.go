@@ -34,6 +34,11 @@ type callError struct {
 
 func (e callError) Error() string { return fmt.Sprintf("[%s] %s", names[e.number], e.message) }
 
+// valueError is Python's ValueError with the middleware's own text.
+type valueError string
+
+func (e valueError) Error() string { return string(e) }
+
 // schemaError is an argument of the wrong form. Unlike a validation error it
 // has no type and no list of fields: a caller finds the attribute in the text
 // only, and without its path.

@@ -13,9 +13,12 @@ import (
 
 // queryOptions are the attributes of query-options that are built.
 var queryOptions = attribute{name: "query-options", kind: objectKind, fields: []attribute{
-	{name: "order_by", kind: listKind}, {name: "select", kind: listKind},
-	{name: "count", kind: boolKind}, {name: "get", kind: boolKind},
-	{name: "offset", kind: integerKind}, {name: "limit", kind: integerKind},
+	{name: "order_by", kind: listKind},
+	{name: "select", kind: listKind},
+	{name: "count", kind: boolKind},
+	{name: "get", kind: boolKind},
+	{name: "offset", kind: integerKind},
+	{name: "limit", kind: integerKind},
 }}
 
 // plain is a record's value as JSON values, for comparisons.
@@ -90,33 +93,33 @@ func matches(record ddp.Record, filters []any) (bool, error) {
 	for _, one := range filters {
 		filter, ok := one.([]any)
 		if !ok {
-			return false, fmt.Errorf("Invalid filter %v", one)
+			return false, valueError(fmt.Sprintf("Invalid filter %v", one))
 		}
 		if len(filter) == 2 {
 			alternatives, ok := filter[1].([]any)
 			if filter[0] != "OR" || !ok {
-				return false, fmt.Errorf("Invalid operation: %v", filter[0])
+				return false, valueError(fmt.Sprintf("Invalid operation: %v", filter[0]))
 			}
-			any := false
+			hits := false
 			for _, alternative := range alternatives {
-				hit, err := matches(record, []interface{}{alternative})
+				hit, err := matches(record, []any{alternative})
 				if err != nil {
 					return false, err
 				}
-				any = any || hit
+				hits = hits || hit
 			}
-			if !any {
+			if !hits {
 				return false, nil
 			}
 			continue
 		}
 		if len(filter) != 3 {
-			return false, fmt.Errorf("Invalid filter %v", filter)
+			return false, valueError(fmt.Sprintf("Invalid filter %v", filter))
 		}
 		name, ok1 := filter[0].(string)
 		operator, ok2 := filter[1].(string)
 		if !ok1 || !ok2 {
-			return false, fmt.Errorf("Invalid filter %v", filter)
+			return false, valueError(fmt.Sprintf("Invalid filter %v", filter))
 		}
 		value, _ := record.Get(name)
 		hit, err := operate(plain(value), operator, filter[2])
@@ -168,7 +171,7 @@ func operate(has any, operator string, asked any) (bool, error) {
 	case "!$":
 		return isText && !strings.HasSuffix(text, part), nil
 	default:
-		return false, fmt.Errorf("Invalid operation: %s", operator)
+		return false, valueError(fmt.Sprintf("Invalid operation: %s", operator))
 	}
 }
 

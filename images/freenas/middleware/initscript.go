@@ -12,9 +12,15 @@ import (
 const taskTable = "tasks_initshutdown"
 
 var taskColumns = []column{
-	{"id", integerKind}, {"type", stringKind}, {"command", stringKind}, {"script", stringKind},
-	{"when", stringKind}, {"enabled", boolKind}, {"timeout", integerKind},
-	{"comment", stringKind}, {"script_text", stringKind},
+	{"id", integerKind},
+	{"type", stringKind},
+	{"command", stringKind},
+	{"script", stringKind},
+	{"when", stringKind},
+	{"enabled", boolKind},
+	{"timeout", integerKind},
+	{"comment", stringKind},
+	{"script_text", stringKind},
 }
 
 // taskSchema is the attributes of create; update has the same under its own

@@ -37,9 +37,13 @@ func (j *jobs) begin(method string, arguments []any) int {
 	j.mu.Lock()
 	id := len(j.all) + 1
 	j.all = append(j.all, ddp.Record{
-		{Key: "id", Value: id}, {Key: "method", Value: method}, {Key: "arguments", Value: arguments},
+		{Key: "id", Value: id},
+		{Key: "method", Value: method},
+		{Key: "arguments", Value: arguments},
 		{Key: "progress", Value: ddp.Record{{Key: "percent", Value: 0}, {Key: "description", Value: ""}}},
-		{Key: "result", Value: nil}, {Key: "error", Value: nil}, {Key: "exception", Value: nil},
+		{Key: "result", Value: nil},
+		{Key: "error", Value: nil},
+		{Key: "exception", Value: nil},
 		{Key: "state", Value: "RUNNING"},
 	})
 	j.mu.Unlock()

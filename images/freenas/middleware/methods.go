@@ -153,9 +153,12 @@ func (s *Server) info(ctx context.Context, _ []any) (any, error) {
 		return nil, err
 	}
 	return ddp.Record{
-		{Key: "version", Value: version}, {Key: "hostname", Value: hostname},
-		{Key: "physmem", Value: memory}, {Key: "cores", Value: runtime.NumCPU()},
-		{Key: "uptime_seconds", Value: uptime}, {Key: "timezone", Value: "America/Los_Angeles"},
+		{Key: "version", Value: version},
+		{Key: "hostname", Value: hostname},
+		{Key: "physmem", Value: memory},
+		{Key: "cores", Value: runtime.NumCPU()},
+		{Key: "uptime_seconds", Value: uptime},
+		{Key: "timezone", Value: "America/Los_Angeles"},
 	}, nil
 }
 

@@ -51,11 +51,20 @@ var networkUpdate = attribute{name: "global_configuration_update", kind: objectK
 const networkTable = "network_globalconfiguration"
 
 var networkColumns = []column{
-	{"id", integerKind}, {"hostname", stringKind}, {"domain", stringKind},
-	{"ipv4gateway", stringKind}, {"ipv6gateway", stringKind},
-	{"nameserver1", stringKind}, {"nameserver2", stringKind}, {"nameserver3", stringKind},
-	{"httpproxy", stringKind}, {"netwait_enabled", boolKind}, {"netwait_ip", stringKind},
-	{"hosts", stringKind}, {"domains", stringKind}, {"service_announcement", stringKind},
+	{"id", integerKind},
+	{"hostname", stringKind},
+	{"domain", stringKind},
+	{"ipv4gateway", stringKind},
+	{"ipv6gateway", stringKind},
+	{"nameserver1", stringKind},
+	{"nameserver2", stringKind},
+	{"nameserver3", stringKind},
+	{"httpproxy", stringKind},
+	{"netwait_enabled", boolKind},
+	{"netwait_ip", stringKind},
+	{"hosts", stringKind},
+	{"domains", stringKind},
+	{"service_announcement", stringKind},
 }
 
 // networkConfig is network.configuration.config: the row, its lists split,
