@@ -11,14 +11,11 @@ import (
 	"innkeeper/agent/state"
 )
 
-// ring notes that the platform has something. A message that says what is in
-// force already is not worth a request; one that cannot be read is.
-func (s *session) ring(body []byte) {
+// worthy says whether a message on the doorbell is worth a request: one that
+// tells what is in force already is not; one that cannot be read is.
+func worthy(body []byte, accepted uint64) bool {
 	var r wire.Ring
-	if json.Unmarshal(body, &r) == nil && r.Revision != 0 && r.Revision == s.handler.Accepted() {
-		return
-	}
-	signal(s.rung)
+	return json.Unmarshal(body, &r) != nil || r.Revision == 0 || r.Revision != accepted
 }
 
 // fetch asks for the desired document at once, whenever the doorbell rings,
@@ -43,13 +40,33 @@ func (s *session) fetch(ctx context.Context) {
 	}
 }
 
+// await returns when it is time to fetch: d has passed or the doorbell rang.
 func (s *session) await(ctx context.Context, d time.Duration) {
 	over, stop := s.link.o.Clock.After(d)
 	defer stop()
-	select {
-	case <-s.rung:
-	case <-over:
-	case <-ctx.Done():
+	for {
+		select {
+		case m := <-s.doorbell:
+			if worthy(m.Data, s.handler.Accepted()) {
+				s.drain()
+				return
+			}
+		case <-over:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// drain forgets what rang until now: one fetch answers it all.
+func (s *session) drain() {
+	for {
+		select {
+		case <-s.doorbell:
+		default:
+			return
+		}
 	}
 }
 

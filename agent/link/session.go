@@ -41,7 +41,7 @@ func (l *Link) session(ctx context.Context, address string, h Handler) (answered
 		<-broken // the library's goroutines have run what they had to
 	}()
 
-	s := &session{link: l, conn: conn, handler: h, rung: make(chan struct{}, 1)}
+	s := &session{link: l, conn: conn, handler: h, doorbell: make(chan *nats.Msg, 64)}
 	if err := s.listen(ctx); err != nil {
 		return false, err
 	}
@@ -139,13 +139,13 @@ type session struct {
 	link     *Link
 	conn     *nats.Conn
 	handler  Handler
-	rung     chan struct{} // of capacity 1: the doorbell rang
-	answered bool          // owned by fetch until it has ended
+	doorbell chan *nats.Msg
+	answered bool // owned by fetch until it has ended
 }
 
 // listen subscribes to the doorbell, and returns once the platform knows.
 func (s *session) listen(ctx context.Context) error {
-	_, err := s.conn.Subscribe(wire.Doorbell(s.link.Guest()), func(m *nats.Msg) { s.ring(m.Data) })
+	_, err := s.conn.ChanSubscribe(wire.Doorbell(s.link.Guest()), s.doorbell)
 	if err != nil {
 		return fmt.Errorf("listen to the doorbell: %w", err)
 	}

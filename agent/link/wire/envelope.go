@@ -19,13 +19,8 @@ type envelope struct {
 	Signature []byte `json:"signature"`
 }
 
-// Errors of Open that are told apart.
-var (
-	// ErrForged says that the signature is not the platform's.
-	ErrForged = errors.New("its signature is not the platform's")
-	// ErrTooLarge says that the envelope is larger than MaxEnvelope.
-	ErrTooLarge = errors.New("it is too large")
-)
+// ErrForged says that the signature is not the platform's.
+var ErrForged = errors.New("its signature is not the platform's")
 
 // Seal signs a document.
 func Seal(key ed25519.PrivateKey, document []byte) ([]byte, error) {
@@ -39,7 +34,7 @@ func Seal(key ed25519.PrivateKey, document []byte) ([]byte, error) {
 // found to be that of the key. What is in the document is not looked at.
 func Open(key ed25519.PublicKey, sealed []byte) ([]byte, error) {
 	if len(sealed) > MaxEnvelope {
-		return nil, fmt.Errorf("%w: %d bytes, and at most %d are read", ErrTooLarge, len(sealed), MaxEnvelope)
+		return nil, fmt.Errorf("it has %d bytes; at most %d are read", len(sealed), MaxEnvelope)
 	}
 	var e envelope
 	if err := decode(sealed, &e); err != nil {
