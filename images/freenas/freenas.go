@@ -40,19 +40,20 @@ var System = system.System{
 			Version: "13.3-RELEASE",
 			URL:     "https://download-core.sys.truenas.net/13.3/STABLE/RELEASE/x64/TrueNAS-13.3-RELEASE.iso",
 			Format:  "iso", GOOS: "freebsd", GOARCH: "amd64",
-			Notes: installNotes,
+			Notes: installNotes + " The vendor's checksum is beside the image (.sha256) and was not available to pin.",
 		},
 		{
 			Version: "13.0-U6.2",
 			URL:     "https://download-core.sys.truenas.net/13.0/STABLE/U6.2/x64/TrueNAS-13.0-U6.2.iso",
 			Format:  "iso", GOOS: "freebsd", GOARCH: "amd64",
-			Notes: installNotes,
+			Notes: installNotes + " The vendor's checksum is beside the image (.sha256) and was not available to pin.",
 		},
 		{
 			Version: "12.0-U7",
 			URL:     "https://download.freenas.org/12.0/STABLE/U7/x64/TrueNAS-12.0-U7.iso",
+			SHA256:  "b584020dcce3a2281876be24b0c48a5d6641b787967ccd269028ff72e4a96065",
 			Format:  "iso", GOOS: "freebsd", GOARCH: "amd64",
-			Notes: installNotes,
+			Notes: installNotes + " The checksum is the one that public recipes pin for this file; the vendor's own was not fetched.",
 		},
 	},
 	MemoryMiB: 512,
@@ -93,5 +94,4 @@ var System = system.System{
 const installNotes = "8 GiB of memory. On the serial console choose 2 Shell in the installer and type " +
 	"SWAP_IS_SAFE=NO /etc/install.sh -P 'PASSWORD' -X halt vtbd0 (ada0 on an emulated disk). " +
 	"Choose the serial entry in the boot menu, it is kept. ssh is off afterwards: on the console " +
-	`midclt call ssh.update '{"rootlogin":true}', service.update ssh '{"enable":true}', service.start ssh. ` +
-	"The vendor's checksum is beside the image (.sha256) and was not available to pin."
+	`midclt call ssh.update '{"rootlogin":true}', service.update ssh '{"enable":true}', service.start ssh.`
