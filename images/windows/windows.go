@@ -1,0 +1,130 @@
+// Package windows is the catalogue entry of Windows Server. Its lookalike runs
+// the windows/amd64 guestd as a service of Wine's service manager.
+package windows
+
+import (
+	"embed"
+
+	"innkeeper/images/system"
+	"innkeeper/images/trim"
+)
+
+//go:embed all:root setup.sh
+var files embed.FS
+
+const (
+	// prefix is where Wine keeps drive C: and the registry in the lookalike.
+	prefix = "/var/lib/wine"
+	// wine pins the version that setup.sh corrects and trims.
+	wine = "10.0~repack-6"
+	// doubles is where the programs of this folder are imported from.
+	doubles = "innkeeper/images/windows/doubles/"
+	// programs is where Windows programs wait to be linked into drive C:.
+	programs = "/usr/local/lib/windows/"
+)
+
+// System is Windows Server.
+var System = system.System{
+	Name:      "windows",
+	Title:     "Windows Server",
+	MemoryMiB: 768,
+	Lookalike: system.Recipe{
+		GOOS: "windows", GOARCH: "amd64",
+		Underneath: "Wine 10.0 on Debian 13 userland and Linux kernel, double of shutdown.exe",
+		Packages: []string{
+			"binutils", "libwine=" + wine, "systemd-sysv", "udhcpc", "wine64=" + wine,
+		},
+		Below:   trim.Files,
+		Files:   files,
+		Masked:  trim.Units,
+		DiskMiB: 1024,
+		// Wine returns to Windows code by iretq in user mode. QEMU 7.2's TCG
+		// reads its stack as the kernel would, which SMAP forbids: the kernel
+		// reports a page fault and kills the process. The kernel heeds the last
+		// clearcpuid only, so that of the base (cx16) is said again.
+		KernelArgs: append([]string{"clearcpuid=cx16,smap"}, trim.KernelArgs...),
+		Doubles: []system.Double{
+			{Package: doubles + "winname", Path: "/usr/local/sbin/winname"},
+			{Package: doubles + "winrun", Path: "/usr/local/sbin/winrun"},
+			{Package: doubles + "absent", Path: programs + "absent.exe", GOOS: "windows"},
+			{Package: doubles + "exitcode", Path: programs + "exitcode.exe", GOOS: "windows"},
+			{Package: doubles + "shutdown", Path: programs + "shutdown.exe", GOOS: "windows"},
+		},
+		Trimmed: append([]string{
+			"Wine's graphics, sound, browser, desktop programs and their Linux libraries",
+			"32-bit programs (WoW64)",
+			"commands Wine would only pretend to have (netsh, wevtutil, powershell, dism, schtasks, icacls and others): they refuse",
+		}, trim.Summary...),
+	},
+	Vendor: []system.VendorImage{
+		{
+			Version: "2025 evaluation",
+			URL:     "https://software-static.download.prss.microsoft.com/dbazure/888969d5-f34g-4e03-ac9d-1f9786c66749/26100.1742.240906-0331.ge_release_svc_refresh_SERVER_EVAL_x64FRE_en-us.iso",
+			SHA256:  "d0ef4502e350e3c6c53c15b1b3020d38a5ded011bf04998e950720ac8579b23d",
+			Format:  "iso",
+			GOOS:    "windows", GOARCH: "amd64",
+			Notes: unattended,
+		},
+		{
+			Version: "2022 evaluation",
+			URL:     "https://software-static.download.prss.microsoft.com/sg/download/888969d5-f34g-4e03-ac9d-1f9786c66749/SERVER_EVAL_x64FRE_en-us.iso",
+			SHA256:  "3e4fa6d8507b554856fc9ca6079cc402df11a8b79344871669f0251535255325",
+			Format:  "iso",
+			GOOS:    "windows", GOARCH: "amd64",
+			Notes: unattended,
+		},
+	},
+	Tools: system.Tools{
+		Exec:      []string{"winrun"},
+		Drive:     prefix + "/drive_c",
+		Agent:     `C:\Program Files\guestd\guestd.exe`,
+		PluginDir: `C:\Program Files\guestd\plugins`,
+		StateDir:  `C:\ProgramData\guestd`,
+		// A new name is stored at once and used from the next start; the
+		// NetBIOS form is in capitals and at most 15 characters long.
+		Hostname: []system.Check{
+			{
+				Title:   "the name stored for the next start",
+				Command: []string{"reg", "query", `HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\ComputerName`, "/v", "ComputerName"},
+				Want:    `(?i)^\s*ComputerName\s+REG_SZ\s+{{name}}\s*$`,
+			},
+			{
+				Title:   "the DNS domain stored for the next start",
+				Command: []string{"reg", "query", `HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters`},
+				Want:    `(?i)^\s*(NV )?Domain\s+REG_SZ\s+{{domain}}\s*$`,
+			},
+			{
+				Title:       "hostname",
+				Command:     []string{"hostname"},
+				AfterReboot: true,
+				Want:        `(?i)^{{name}}\s*$`,
+			},
+			{
+				Title:       "ipconfig's host name",
+				Command:     []string{"ipconfig", "/all"},
+				AfterReboot: true,
+				Want:        `(?i)^\s*Host ?name[ .]*: {{name}}\s*$`,
+			},
+			{
+				Title:       "ipconfig's DNS suffix",
+				Command:     []string{"ipconfig", "/all"},
+				AfterReboot: true,
+				Want:        `(?i)^\s*Primary DNS suffix[ .]*: {{domain}}\s*$`,
+			},
+		},
+		Service: system.Check{
+			Title:   "the service manager's word on guestd",
+			Command: []string{"sc", "query", "guestd"},
+			Want:    `^\s*STATE\s*:\s*4\s+RUNNING\s*$`,
+		},
+		RestartService: []string{"sh", "-c", "winrun net stop guestd && winrun net start guestd"},
+		// Wine keeps no event log: what there is are the words of the Debian
+		// beneath and of Wine's server.
+		SystemLog: []string{"journalctl", "--no-pager", "--boot", "--lines=400"},
+		Reboot:    []string{"winrun", "shutdown", "/r", "/t", "0"},
+	},
+}
+
+// unattended says how the evaluation images are installed.
+const unattended = `Autounattend.xml on a second CD; the virtio drivers of virtio-win.iso named in its DriverPaths; ` +
+	`OpenSSH from the Win32-OpenSSH MSI (2022) or as installed (2025); ends after 180 days.`
