@@ -36,6 +36,9 @@ type Options struct {
 	// lookalike. It must let root in by the lab key (labkey.AuthorizedKey)
 	// and take its first card's address by DHCP.
 	ImageFile string
+	// Built is an image that was built and verified already; nil has Open see
+	// to that.
+	Built *build.Image
 	// Hypervisor is the socket of a libvirt daemon; empty starts a private one.
 	Hypervisor string
 	// Work is the folder of this column: disk overlay, console, evidence.
@@ -127,6 +130,10 @@ func (c *Column) openImage(ctx context.Context) (err error) {
 	if c.o.ImageFile != "" {
 		c.Image, err = userImage(c.o.System, c.o.ImageFile)
 		return err
+	}
+	if c.o.Built != nil {
+		c.Image = *c.o.Built
+		return nil
 	}
 	c.phase("image", "")
 	c.Image, err = build.Ensure(ctx, c.o.System, build.Options{

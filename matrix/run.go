@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -166,7 +167,11 @@ func (o *runOptions) run(ctx context.Context, r *runs.Run) (*report.Report, erro
 		return nil, err
 	}
 	view.Step("columns begin, seed %d", o.seed)
-	guests := columns.Run(ctx, o.plans(made), columns.Options{
+	plans, err := o.plans(made, r)
+	if err != nil {
+		return nil, err
+	}
+	guests := columns.Run(ctx, plans, columns.Options{
 		Run: r, Binary: made.specs, Args: o.columnArgs(), Keep: o.keep, Timeout: o.timeout,
 		MemoryMiB: doctor.AvailableMemoryMiB() - 512,
 		Watch:     func(name string, e event.Event) { view.Event(name, e) },
@@ -183,6 +188,7 @@ func (o *runOptions) run(ctx context.Context, r *runs.Run) (*report.Report, erro
 type made struct {
 	specs                string
 	guestd, faultplugins map[artifact.Target]string
+	images               map[string]build.Image
 }
 
 // prepare builds images, specs and programs, side by side.
@@ -197,7 +203,8 @@ func (o *runOptions) prepare(ctx context.Context, r *runs.Run, view *live.View) 
 	view.Step("building specs, guestd and what images are missing")
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		_, err := build.EnsureAll(ctx, lookalikes, build.Options{Cache: o.cache, Progress: func(name, step string) { view.Step("%s: %s", name, step) }})
+		var err error
+		m.images, err = build.EnsureAll(ctx, lookalikes, build.Options{Cache: o.cache, Progress: func(name, step string) { view.Step("%s: %s", name, step) }})
 		return err
 	})
 	g.Go(func() error {
@@ -230,17 +237,35 @@ func (o *runOptions) target(s system.System) artifact.Target {
 	return artifact.Target{GOOS: s.Lookalike.GOOS, GOARCH: s.Lookalike.GOARCH}
 }
 
-func (o *runOptions) plans(m *made) []columns.Plan {
+// plans are the columns of the run. What each is to know of its image is left
+// in the run's folder.
+func (o *runOptions) plans(m *made, r *runs.Run) ([]columns.Plan, error) {
 	var plans []columns.Plan
 	for _, s := range o.systems {
 		t := o.target(s)
 		p := columns.Plan{System: s.Name, Title: s.Title, MemoryMiB: s.MemoryMiB, Args: []string{"--guestd=" + m.guestd[t], "--faultplugin=" + m.faultplugins[t]}}
 		if file := o.files[s.Name]; file != "" {
 			p.Args = append(p.Args, "--image="+file)
+		} else {
+			file, err := describe(m.images[s.Name], r)
+			if err != nil {
+				return nil, err
+			}
+			p.Args = append(p.Args, "--built="+file)
 		}
 		plans = append(plans, p)
 	}
-	return plans
+	return plans, nil
+}
+
+// describe writes what is known of an image to a file of the run.
+func describe(img build.Image, r *runs.Run) (string, error) {
+	data, err := json.Marshal(img)
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(r.Dir, img.System+".json")
+	return file, os.WriteFile(file, data, 0o600)
 }
 
 func (o *runOptions) columnArgs() []string {

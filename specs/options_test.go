@@ -2,6 +2,7 @@ package specs
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"innkeeper/harness/artifact"
+	"innkeeper/images/build"
 	"innkeeper/images/system"
 )
 
@@ -20,9 +22,9 @@ const (
 
 // settings are the command line of a column.
 type settings struct {
-	guest, image, hypervisor, work, cache, guestd, faultplugin string
-	keep, cold                                                 bool
-	eventsFD, parentFD                                         int
+	guest, image, built, hypervisor, work, cache, guestd, faultplugin string
+	keep, cold                                                        bool
+	eventsFD, parentFD                                                int
 
 	system system.System
 }
@@ -32,6 +34,7 @@ var options settings
 func init() {
 	flag.StringVar(&options.guest, "guest", "", "the `SYSTEM` to run on")
 	flag.StringVar(&options.image, "image", "", "boot this qcow2 `FILE` instead of the lookalike")
+	flag.StringVar(&options.built, "built", "", "`FILE` that describes the image built for this run, as JSON")
 	flag.StringVar(&options.hypervisor, "hypervisor", "", "`SOCKET` of a libvirt daemon; a private one is started otherwise")
 	flag.StringVar(&options.work, "work", "", "`FOLDER` of this column; a temporary one otherwise")
 	flag.StringVar(&options.cache, "cache", "", "`FOLDER` of images and saved states")
@@ -87,4 +90,20 @@ func programsFor(ctx context.Context, s settings) (programs, error) {
 		}
 	}
 	return p, nil
+}
+
+// builtImage reads what --built names; nil without it.
+func builtImage(file string) (*build.Image, error) {
+	if file == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var img build.Image
+	if err := json.Unmarshal(data, &img); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return &img, nil
 }

@@ -75,8 +75,10 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	var err error
 	programs, err := programsFor(ctx, options)
 	Expect(err).NotTo(HaveOccurred())
+	built, err := builtImage(options.built)
+	Expect(err).NotTo(HaveOccurred())
 	column, err = harness.Open(ctx, harness.Options{
-		System: options.system, ImageFile: options.image, Hypervisor: options.hypervisor,
+		System: options.system, ImageFile: options.image, Built: built, Hypervisor: options.hypervisor,
 		Work: options.work, Cache: options.cache, Cold: options.cold,
 		Events: events, Log: logger(),
 	})
