@@ -56,7 +56,7 @@ func answer(q request) {
 	switch q.Operation {
 	case "describe":
 		result(map[string]any{
-			"sections": []string{"mischief"}, "version": "1", "deadline_seconds": 10,
+			"sections": []string{"mischief"}, "version": "1", "deadline_seconds": 15,
 			"schema": json.RawMessage(`{"type":"object","properties":{"do":{"enum":["ok","crash","exit","hang","flood","eat","fork","garbage"]},"on":{"enum":["plan","apply"]}}}`),
 		})
 	case "plan":

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"os/signal"
 )
 
@@ -57,8 +58,9 @@ var hoard [][]byte
 // eat takes memory and uses it, 4 MiB at a time, for as long as it is let.
 func eat() {
 	const page = 4096
+	debug.SetGCPercent(-1) // nothing is garbage, and looking for it takes time
 	for {
-		b := make([]byte, 4<<20)
+		b := make([]byte, 32<<20)
 		for i := 0; i < len(b); i += page {
 			b[i] = 1
 		}
