@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc"
@@ -72,21 +73,40 @@ func (w windowsService) register(m *mgr.Mgr) (*mgr.Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the service %s: %w", Name, err)
 	}
-	is, err := s.Config()
-	line := windows.EscapeArg(w.binary) + " run " + Argument
-	if err == nil && is.BinaryPathName == line && is.StartType == want.StartType {
-		return s, nil
-	}
-	if err == nil {
-		is.BinaryPathName, is.StartType = line, want.StartType
-		is.DisplayName, is.Description = want.DisplayName, want.Description
-		err = s.UpdateConfig(is)
-	}
-	if err != nil {
+	if err := w.correct(s); err != nil {
 		_ = s.Close()
 		return nil, fmt.Errorf("change the service %s: %w", Name, err)
 	}
 	return s, nil
+}
+
+// correct makes the command line and the start type of a service that is there
+// what they should be. It asks for no more than that, unlike mgr.Service.Config:
+// Wine's service manager does not know the rest.
+func (w windowsService) correct(s *mgr.Service) error {
+	line, start := windows.EscapeArg(w.binary)+" run "+Argument, uint32(mgr.StartAutomatic)
+	isLine, isStart, err := query(s)
+	if err != nil || isLine == line && isStart == start {
+		return err
+	}
+	text, err := windows.UTF16PtrFromString(line)
+	if err != nil {
+		return err
+	}
+	return windows.ChangeServiceConfig(s.Handle, windows.SERVICE_NO_CHANGE, start, windows.SERVICE_NO_CHANGE,
+		text, nil, nil, nil, nil, nil, nil)
+}
+
+// query is a service's command line and start type.
+func query(s *mgr.Service) (line string, start uint32, err error) {
+	const largest = 8 << 10 // QueryServiceConfigW's own limit
+	buffer := make([]byte, largest)
+	config := (*windows.QUERY_SERVICE_CONFIG)(unsafe.Pointer(&buffer[0]))
+	var needed uint32
+	if err := windows.QueryServiceConfig(s.Handle, config, largest, &needed); err != nil {
+		return "", 0, err
+	}
+	return windows.UTF16PtrToString(config.BinaryPathName), config.StartType, nil
 }
 
 // setRecovery sets the recovery actions where the manager keeps any, and reads
