@@ -12,7 +12,7 @@ import (
 )
 
 // ErrNotEnrolled says that the platform does not know the guest.
-var ErrNotEnrolled = errors.New("the guest is not enrolled")
+var ErrNotEnrolled = errors.New("it is not enrolled; see: innkeeper enrol")
 
 // unbelievable is a revision that no platform comes to by counting.
 const unbelievable = 1 << 53

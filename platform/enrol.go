@@ -63,6 +63,9 @@ func (p *Platform) Enrol(guest string) ([]byte, error) {
 	return join, nil
 }
 
+// Enrolled says whether the guest is known.
+func (p *Platform) Enrolled(guest string) bool { return p.store.Enrolled(guest) }
+
 // Guests are the names of all enrolled guests, sorted.
 func (p *Platform) Guests() []string { return p.store.Guests() }
 

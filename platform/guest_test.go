@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -33,7 +35,7 @@ func start(t *testing.T, o platform.Options) *platform.Platform {
 		o.Listen = "127.0.0.1:0"
 	}
 	if o.Dir == "" {
-		o.Dir = t.TempDir()
+		o.Dir = folder(t)
 	}
 	p, err := platform.Start(patient(t), o)
 	if err != nil {
@@ -45,6 +47,16 @@ func start(t *testing.T, o platform.Options) *platform.Platform {
 		}
 	})
 	return p
+}
+
+// folder is one that only its owner can look into.
+func folder(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "platform")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 func enrol(t *testing.T, p *platform.Platform, id string) wire.Join {

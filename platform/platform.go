@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
@@ -74,8 +75,8 @@ func Start(ctx context.Context, o Options) (_ *Platform, err error) {
 			err = errors.Join(err, p.Close())
 		}
 	}()
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the platform's folder: %w", err)
+	if err := folder(o.Dir); err != nil {
+		return nil, err
 	}
 	if p.lock, err = lock(filepath.Join(o.Dir, "lock")); err != nil {
 		return nil, err
@@ -94,6 +95,23 @@ func Start(ctx context.Context, o Options) (_ *Platform, err error) {
 	}
 	o.Log.Info("the platform takes guests", "listen", p.Addr().String(), "dir", o.Dir)
 	return p, nil
+}
+
+// folder makes the platform's folder. One that others can look into is refused
+// rather than changed: it may be one of theirs.
+func folder(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the platform's folder: %w", err)
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("look at the platform's folder: %w", err)
+	}
+	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
+		return fmt.Errorf("the platform's folder %s is open to others (mode %04o), and its keys would be too; "+
+			"choose one that does not exist yet, or run: chmod 700 %s", dir, mode, dir)
+	}
+	return nil
 }
 
 // open lets guests connect.

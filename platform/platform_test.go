@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -83,7 +84,7 @@ func TestThePlatformGoneAndBack(t *testing.T) {
 
 func TestARestartKeepsIdentityRevisionsAndReports(t *testing.T) {
 	endsAll(t)
-	dir := t.TempDir()
+	dir := folder(t)
 	p := start(t, platform.Options{Dir: dir})
 	listen := p.Addr().String()
 	g, _ := join(t, enrol(t, p, "web-1"))
@@ -108,7 +109,7 @@ func TestARestartKeepsIdentityRevisionsAndReports(t *testing.T) {
 }
 
 func TestAPlatformRestoredFromABackupCountsOnFromWhatGuestsKnow(t *testing.T) {
-	dir := t.TempDir()
+	dir := folder(t)
 	p := start(t, platform.Options{Dir: dir})
 	j := enrol(t, p, "web-1")
 	g, _ := join(t, j)
@@ -143,7 +144,7 @@ func TestAnOldKeyIsWorthNothingAfterEnrollingAgain(t *testing.T) {
 }
 
 func TestOnlyOnePlatformRunsOnAFolder(t *testing.T) {
-	dir := t.TempDir()
+	dir := folder(t)
 	start(t, platform.Options{Dir: dir})
 	_, err := platform.Start(patient(t), platform.Options{Dir: dir, Listen: "127.0.0.1:0"})
 	if err == nil || !strings.Contains(err.Error(), "another platform is running") {
@@ -152,7 +153,7 @@ func TestOnlyOnePlatformRunsOnAFolder(t *testing.T) {
 }
 
 func TestAnIdentityThatCannotBeReadIsNotReplaced(t *testing.T) {
-	dir := t.TempDir()
+	dir := folder(t)
 	file := filepath.Join(dir, "identity.json")
 	if err := os.WriteFile(file, []byte(`{"ca":`), 0o600); err != nil {
 		t.Fatal(err)
@@ -166,10 +167,27 @@ func TestAnIdentityThatCannotBeReadIsNotReplaced(t *testing.T) {
 	}
 }
 
+func TestAFolderThatIsOpenToOthersIsRefused(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("modes say nothing on Windows")
+	}
+	dir := folder(t)
+	if err := os.Chmod(dir, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	_, err := platform.Start(patient(t), platform.Options{Dir: dir, Listen: "127.0.0.1:0"})
+	if err == nil || !strings.Contains(err.Error(), "chmod 700 "+dir) {
+		t.Errorf("the error is %v", err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 0 {
+		t.Errorf("it holds %v", left)
+	}
+}
+
 func TestAPortThatIsTakenIsSaidAtOnce(t *testing.T) {
 	p := start(t, platform.Options{})
 	begun := time.Now()
-	_, err := platform.Start(patient(t), platform.Options{Dir: t.TempDir(), Listen: p.Addr().String()})
+	_, err := platform.Start(patient(t), platform.Options{Dir: folder(t), Listen: p.Addr().String()})
 	if err == nil || !strings.Contains(err.Error(), p.Addr().String()) {
 		t.Errorf("the error is %v", err)
 	}
