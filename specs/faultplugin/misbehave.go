@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime/debug"
 	"os/signal"
+	"runtime/debug"
 )
 
 // misbehave does not return, unless there is nothing to be done badly.
