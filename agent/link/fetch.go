@@ -95,12 +95,12 @@ func (s *session) take(ctx context.Context, sealed []byte) {
 	}
 	d, refusal := read(s.link.o.Join, s.handler.Accepted(), sealed)
 	if refusal != nil {
-		s.link.o.Log.Warn("refused a document", "revision", refusal.Revision, "reasons", refusal.Reasons)
 		s.handler.Refuse(refusal.Revision, refusal.Reasons)
 		return
 	}
 	if err := s.handler.Desired(ctx, d); err != nil {
-		s.link.o.Log.Warn("the document was not accepted", "revision", d.Revision, "error", err)
+		// The handler has reported it, and says it again for nothing else.
+		s.link.o.Log.Debug("the document was not accepted", "revision", d.Revision, "error", err)
 	}
 }
 
