@@ -1,9 +1,17 @@
 package hypervisor
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
+
+// ErrOwned says that a daemon's folder belongs to a process that lives.
+var ErrOwned = errors.New("it belongs to a process that is still running")
+
+// ErrLost says that the connection to libvirt ended, so that nothing more can
+// be known of its domains.
+var ErrLost = errors.New("the connection to libvirt is gone")
 
 // GuestError is the guest's fault: it did not boot, did not answer, stopped.
 type GuestError struct {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"net"
+	"path/filepath"
 	"sync"
+	"time"
 
 	libvirt "github.com/digitalocean/go-libvirt"
 	"github.com/digitalocean/go-libvirt/socket/dialers"
@@ -14,77 +16,95 @@ import (
 // Host is a connection to a libvirt daemon.
 type Host struct {
 	conn    *libvirt.Libvirt
+	wire    net.Conn
+	socket  string
 	version string
-	cancel  context.CancelFunc
-	calls   sync.WaitGroup
+	lives   *lives
+	probe   func() (Accelerator, string)
 
-	mu      sync.Mutex
-	domains map[string]*Domain // by name, those that run
+	cancel context.CancelFunc // ends the stream of events
+	events sync.WaitGroup     // the one that reads it
+	calls  sync.WaitGroup     // requests under way, left by their callers or not
 }
 
 // Connect connects to the libvirt daemon behind a unix socket.
 func Connect(ctx context.Context, socket string) (*Host, error) {
 	op := "connect to libvirt at " + socket
-	if _, err := os.Stat(socket); err != nil {
+	wire, err := new(net.Dialer).DialContext(ctx, "unix", socket)
+	if err != nil {
 		return nil, &HostError{op, err, "is the daemon running?"}
 	}
-	h := &Host{conn: libvirt.NewWithDialer(dialers.NewLocal(dialers.WithSocket(socket))), domains: map[string]*Domain{}}
+	// Its requests know no context: closing the connection ends them.
+	stop := context.AfterFunc(ctx, func() { wire.Close() })
+	h := &Host{
+		conn: libvirt.NewWithDialer(dialers.NewAlreadyConnected(wire)), wire: wire,
+		socket: socket, lives: newLives(), probe: sync.OnceValues(chooseAccelerator),
+	}
+	if err := h.open(op); err != nil {
+		stop()
+		wire.Close()
+		return nil, errors.Join(err, context.Cause(ctx))
+	}
+	if !stop() {
+		return nil, errors.Join(&HostError{op, context.Cause(ctx), ""}, h.Close())
+	}
+	return h, nil
+}
+
+func (h *Host) open(op string) error {
 	if err := h.conn.ConnectToURI(libvirt.QEMUSystem); err != nil {
-		return nil, &HostError{op, err, "is libvirt-daemon-driver-qemu installed?"}
+		return &HostError{op, err, "is libvirt-daemon-driver-qemu installed?"}
 	}
 	qemu, err := h.conn.ConnectGetVersion()
 	if err != nil {
-		return nil, &HostError{op, err, "is qemu-system-x86 installed?"}
+		return &HostError{op, err, "is qemu-system-x86 installed?"}
 	}
 	lib, err := h.conn.ConnectGetLibVersion()
 	if err != nil {
-		return nil, &HostError{op, err, ""}
+		return &HostError{op, err, ""}
 	}
 	h.version = fmt.Sprintf("qemu %d, libvirt %d", qemu, lib)
-	ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	events, err := h.conn.LifecycleEvents(ctx)
+	ctx, cancel := context.WithCancel(context.Background())
+	stream, err := h.conn.LifecycleEvents(ctx)
 	if err != nil {
-		return nil, &HostError{op, err, ""}
+		cancel()
+		return &HostError{op, err, ""}
 	}
-	h.calls.Go(func() { h.watch(events) })
-	return h, nil
+	h.cancel = cancel
+	h.events.Go(func() { h.lives.follow(stream) })
+	return nil
 }
 
 // Version names the versions of QEMU and libvirt, which a saved state depends on.
 func (h *Host) Version() string { return h.version }
 
-// Close ends the connection; domains run on.
+// hangTimeout bounds the wait for requests that were left under way and for
+// libvirt's goodbye when a connection is closed.
+const hangTimeout = 30 * time.Second
+
+// Close waits for what was left under way and ends the connection; domains run
+// on.
 func (h *Host) Close() error {
+	hung := time.AfterFunc(hangTimeout, func() { h.wire.Close() })
+	h.calls.Wait()
 	h.cancel()
 	err := h.conn.Disconnect()
-	h.calls.Wait()
-	if err != nil {
+	h.events.Wait()
+	if !hung.Stop() {
+		return &HostError{"disconnect from libvirt", fmt.Errorf("cut off, as it did not answer within %s", hangTimeout), "the log of its daemon may tell why"}
+	}
+	if err != nil && h.conn.IsConnected() {
 		return &HostError{"disconnect from libvirt", err, ""}
 	}
 	return nil
 }
 
-// watch tells domains of their end until the connection does.
-func (h *Host) watch(events <-chan libvirt.DomainEventLifecycleMsg) {
-	for e := range events {
-		switch libvirt.DomainEventType(e.Event) {
-		case libvirt.DomainEventStopped, libvirt.DomainEventCrashed:
-			h.mu.Lock()
-			d := h.domains[e.Dom.Name]
-			// The event's domain has no id any more: the name tells, and events
-			// come in order.
-			if d != nil {
-				delete(h.domains, e.Dom.Name)
-				close(d.ended)
-			}
-			h.mu.Unlock()
-		}
-	}
-}
-
 // call runs a request, which libvirt's protocol cannot cancel, and returns
 // when it or ctx ends. Close waits for requests that were left.
 func (h *Host) call(ctx context.Context, f func() error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	done := make(chan error, 1)
 	h.calls.Go(func() { done <- f() })
 	select {
@@ -96,16 +116,29 @@ func (h *Host) call(ctx context.Context, f func() error) error {
 }
 
 func (h *Host) destroyAll(ctx context.Context) error {
-	list, _, err := h.conn.ConnectListAllDomains(1, libvirt.ConnectListDomainsActive)
+	var list []libvirt.Domain
+	err := h.call(ctx, func() (err error) {
+		list, _, err = h.conn.ConnectListAllDomains(1, libvirt.ConnectListDomainsActive)
+		return err
+	})
 	if err != nil {
 		return &HostError{"list domains", err, ""}
 	}
-	var errs []error
-	for _, d := range list {
-		err := h.call(ctx, func() error { return h.conn.DomainDestroy(d) })
-		if err != nil && !libvirt.IsNotFound(err) {
-			errs = append(errs, &HostError{"destroy domain " + d.Name, err, ""})
-		}
+	errs := make([]error, len(list))
+	var all sync.WaitGroup
+	for i, d := range list {
+		all.Go(func() {
+			err := h.call(ctx, func() error { return h.conn.DomainDestroy(d) })
+			if err != nil && !libvirt.IsNotFound(err) {
+				errs[i] = &HostError{"destroy domain " + d.Name, err, ""}
+			}
+		})
 	}
+	all.Wait()
 	return errors.Join(errs...)
+}
+
+// pidFile is where libvirt keeps the process id of a domain's QEMU.
+func (h *Host) pidFile(domain string) string {
+	return filepath.Join(filepath.Dir(h.socket), "qemu", domain+".pid")
 }

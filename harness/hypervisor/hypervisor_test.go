@@ -5,333 +5,255 @@ import (
 	"context"
 	"errors"
 	"image/png"
-	"io"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 )
 
-// bootSector prints "hello" to COM1, counts in memory, and prints a dot
-// whenever 65536 counts are done: something to see before and after a restore.
-func bootSector() []byte {
-	code := []byte{
-		0xFA,                   // cli
-		0x31, 0xC0, 0x8E, 0xD8, // xor ax,ax; mov ds,ax
-		0xBE, 0x2B, 0x7C, // mov si, message (0x7C2B)
-		0xAC,       // next: lodsb
-		0x84, 0xC0, // test al,al
-		0x74, 0x06, // jz loop
-		0xBA, 0xF8, 0x03, 0xEE, // mov dx,3F8; out dx,al
-		0xEB, 0xF5, // jmp next
-		0xBB, 0x40, 0x00, // loop: mov bx,64
-		0xB9, 0xFF, 0xFF, // outer: mov cx,65535
-		0xE4, 0x80, // inner: in al,80h (slow on purpose)
-		0xE2, 0xFC, // loop inner
-		0x4B,       // dec bx
-		0x75, 0xF6, // jnz outer
-		0xB0, 0x2E, // mov al,'.'
-		0xBA, 0xF8, 0x03, 0xEE, // out 3F8
-		0xEB, 0xEB, // jmp loop
-	}
-	sector := make([]byte, 512)
-	copy(sector, code)
-	copy(sector[0x2B:], "hello\r\n\x00")
-	sector[510], sector[511] = 0x55, 0xAA
-	return sector
-}
-
-// sharedCache is one folder for all daemons of this test run.
-var sharedCache = sync.OnceValue(func() string {
-	dir, err := os.MkdirTemp("", "hvcache")
-	if err != nil {
-		panic(err)
-	}
-	return dir
-})
-
-// bench is a daemon, a connection to it and a bootable disk.
-type bench struct {
-	dir    string
-	daemon *Daemon
-	host   *Host
-	base   string
-}
-
-func newBench(t *testing.T) *bench {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "hv")
+func TestASavedGuestGoesOnUnderAnotherDaemonWithOtherPathsAndPorts(t *testing.T) {
+	one := newBench(t, counting())
+	first, plugged := one.machine(t, "first", one.base)
+	d, err := one.host.Boot(t.Context(), first)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	b := &bench{dir: dir, base: filepath.Join(dir, "base.qcow2")}
-	raw := filepath.Join(dir, "base.raw")
-	if err := os.WriteFile(raw, append(bootSector(), make([]byte, 1<<20)...), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	command(t, "qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, b.base)
-	if b.daemon, err = StartDaemon(t.Context(), DaemonOptions{Dir: filepath.Join(dir, "d"), Cache: sharedCache()}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := b.daemon.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	if b.host, err = Connect(t.Context(), b.daemon.Socket()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { b.host.Close() })
-	return b
-}
-
-func command(t *testing.T, argv ...string) {
-	t.Helper()
-	if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v: %s", strings.Join(argv, " "), err, out)
-	}
-}
-
-func (b *bench) overlay(t *testing.T, name, base string) string {
-	t.Helper()
-	file := filepath.Join(b.dir, name)
-	command(t, "qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", base, file)
-	return file
-}
-
-func (b *bench) machine(t *testing.T, run, base string) Machine {
-	t.Helper()
-	l := listen(t)
-	return Machine{
-		Name: "innkeeper-test", MemoryMiB: 32, VCPUs: 1, Disk: b.overlay(t, run+".qcow2", base),
-		Console: filepath.Join(b.dir, run+".console"), Accelerator: TCG,
-		NICs: []NIC{{MAC: "52:54:00:00:77:01", Model: "virtio", Port: l.Addr().(*net.TCPAddr).Port}},
-	}
-}
-
-// listen is the lab's end of a card: it takes frames and drops them.
-func listen(t *testing.T) net.Listener {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go io.Copy(io.Discard, conn)
-		}
-	}()
-	t.Cleanup(func() { l.Close(); <-done })
-	return l
-}
-
-// see waits until the console holds want.
-func see(t *testing.T, d *Domain, want string) {
-	t.Helper()
-	deadline := time.NewTimer(30 * time.Second)
-	defer deadline.Stop()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if data, _ := d.Console(); strings.Contains(string(data), want) {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			data, err := d.Console()
-			t.Fatalf("the console never said %q but %q (%v)", want, data, err)
-		}
-	}
-}
-
-func TestAGuestBootsIsSavedAndRestoredUnderOtherPaths(t *testing.T) {
-	b := newBench(t)
-	first := b.machine(t, "first", b.base)
-	d, err := b.host.Boot(t.Context(), first)
-	if err != nil {
-		t.Fatal(err)
-	}
+	within(t, 10*time.Second, plugged, "connection of the card")
 	see(t, d, "hello\r\n.")
-	if m := d.MemoryMiB(); m < 10 || m > 500 {
-		t.Errorf("its QEMU is told to take %d MiB", m)
-	}
-	picture, err := d.Screenshot(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := png.Decode(bytes.NewReader(picture)); err != nil {
-		t.Errorf("the screenshot is no picture: %v", err)
-	}
-	state := filepath.Join(b.dir, "memory.save")
+	state := filepath.Join(one.dir, "memory.save")
 	if err := d.Save(t.Context(), state); err != nil {
 		t.Fatal(err)
 	}
-	<-d.Ended()
+	within(t, time.Second, d.Ended(), "end after the save")
+	if end, err := d.Wait(t.Context()); end != Saved || err != nil {
+		t.Errorf("it ended with %q, %v", end, err)
+	}
 
-	second := b.machine(t, "second", first.Disk)
-	d, err = b.host.Restore(t.Context(), second, state)
+	two := newBench(t, counting())
+	second, plugged := two.machine(t, "second", first.Disk)
+	if first.Shape() != second.Shape() {
+		t.Errorf("the shapes differ:\n%s\n%s", first.Shape(), second.Shape())
+	}
+	d, err = two.host.Restore(t.Context(), second, state)
 	if err != nil {
 		t.Fatal(err)
 	}
+	within(t, 10*time.Second, plugged, "connection of the card to the new port")
 	see(t, d, ".")
 	if data, _ := d.Console(); strings.Contains(string(data), "hello") {
 		t.Errorf("the guest was booted again, not restored: %q", data)
 	}
+	// A third run from the same state while the second still runs.
+	third, _ := one.machine(t, "third", first.Disk)
+	if d, err = one.host.Restore(t.Context(), third, state); err != nil {
+		t.Fatal(err)
+	}
+	see(t, d, ".")
+}
+
+func TestPowerIsCutAndComesBack(t *testing.T) {
+	b := newBench(t, counting())
+	d, m := b.boot(t, "x")
 	if err := d.PowerCut(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	<-d.Ended()
+	if end, err := d.Wait(t.Context()); end != Destroyed || err != nil {
+		t.Errorf("it ended with %q, %v", end, err)
+	}
+	if n := running(t, m.Disk); n != 0 {
+		t.Errorf("%d QEMUs still run", n)
+	}
 	if err := d.PowerCut(t.Context()); err != nil {
 		t.Errorf("cutting the power of a domain that ended: %v", err)
 	}
 	if err := d.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	helloes := func(n int) func() bool {
+		return func() bool {
+			data, _ := d.Console()
+			return bytes.Count(data, []byte("hello")) == n
+		}
+	}
+	eventually(t, helloes(2), func() string { return "no second hello behind the first on the console" })
+	if err := d.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "runs already") {
+		t.Errorf("starting a domain that runs: %v", err)
+	}
+	if err := d.Reset(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, helloes(3), func() string { return "no third hello after the reset" })
+	select {
+	case <-d.Ended():
+		t.Error("the reset ended the domain")
+	default:
+	}
+}
+
+func TestAGuestThatPowersOffHasEnded(t *testing.T) {
+	b := newBench(t, leaving())
+	m, _ := b.machine(t, "x", b.base)
+	d, err := b.host.Boot(t.Context(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	within(t, 60*time.Second, d.Ended(), "end")
+	if end, err := d.Wait(t.Context()); end != ShutDown || err != nil {
+		t.Errorf("it ended with %q, %v", end, err)
+	}
+	see(t, d, "bye")
+	if err := d.Start(t.Context()); err != nil {
+		t.Errorf("powering it on again: %v", err)
+	}
+}
+
+func TestAGuestCanBeLookedAt(t *testing.T) {
+	b := newBench(t, counting())
+	d, m := b.boot(t, "x")
+	if n := d.MemoryMiB(); n < 10 || n > 500 {
+		t.Errorf("its QEMU is told to take %d MiB", n)
+	}
+	pid, err := d.PID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
+	if err != nil || !bytes.Contains(line, []byte(m.Disk)) {
+		t.Errorf("process %d is not its QEMU: %q, %v", pid, line, err)
+	}
+	picture, err := d.Screenshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err := png.Decode(bytes.NewReader(picture)); err != nil || p.Bounds().Dx() < 320 {
+		t.Errorf("the screenshot is no picture: %v", err)
+	}
+	if err := d.PowerCut(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Screenshot(t.Context()); err == nil || !strings.Contains(err.Error(), m.Name) {
+		t.Errorf("a screenshot of a domain that ended: %v", err)
+	}
+}
+
+func TestABootThatIsCancelledLeavesNothing(t *testing.T) {
+	b := newBench(t, counting())
+	m, plugged := b.machine(t, "x", b.base)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	enough := errors.New("enough")
+	var cancelling sync.WaitGroup
+	cancelling.Go(func() {
+		<-plugged // QEMU is there, libvirt is still busy with it
+		cancel(enough)
+	})
+	d, err := b.host.Boot(ctx, m)
+	cancelling.Wait()
+	if err == nil {
+		t.Log("the boot was through before it was cancelled")
+		if err := d.PowerCut(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	} else if !errors.Is(err, enough) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := b.host.Boot(ctx, m); !errors.Is(err, enough) {
+		t.Errorf("a boot after the end of its context: %v", err)
+	}
+	eventually(t, func() bool { return running(t, m.Disk) == 0 }, func() string { return "its QEMU still runs" })
+	eventually(t, func() bool { d, err = b.host.Boot(t.Context(), m); return err == nil },
+		func() string { return "it does not boot again: " + err.Error() })
+}
+
+func TestASaveThatIsCancelledLeavesNoFile(t *testing.T) {
+	b := newBench(t, counting())
+	d, _ := b.boot(t, "x")
+	state := filepath.Join(b.dir, "memory.save")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if err := d.Save(ctx, state); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	if err := b.host.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(state); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the file is there: %v", err)
+	}
+	b.host = connect(t, b.daemon)
+}
+
+func TestWhatCannotStartIsTheHostsFault(t *testing.T) {
+	b := newBench(t, counting())
+	good, _ := b.machine(t, "x", b.base)
+	for name, c := range map[string]struct {
+		change func(*Machine)
+		want   string
+	}{
+		"no disk":    {func(m *Machine) { m.Disk = "/no/such/disk.qcow2" }, "/no/such/disk.qcow2"},
+		"no port":    {func(m *Machine) { m.NICs = []NIC{{MAC: "52:54:00:00:77:01", Model: "virtio", Port: 1}} }, "nothing listens on 127.0.0.1:1"},
+		"no model":   {func(m *Machine) { m.NICs = []NIC{{MAC: "52:54:00:00:77:01", Model: "tincan", Port: m.NICs[0].Port}} }, "tincan"},
+		"no console": {func(m *Machine) { m.Console = "/no/such/console" }, "/no/such/console"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := good
+			c.change(&m)
+			_, err := b.host.Boot(t.Context(), m)
+			var host *HostError
+			if !errors.As(err, &host) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), m.Name) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	t.Run("no state", func(t *testing.T) {
+		_, err := b.host.Restore(t.Context(), good, "/no/such/state")
+		if err == nil || !strings.Contains(err.Error(), "/no/such/state") {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("no saved state", func(t *testing.T) {
+		_, err := b.host.Restore(t.Context(), good, b.base)
+		if err == nil || !strings.Contains(err.Error(), good.Name) {
+			t.Errorf("got %v", err)
+		}
+	})
+	// And none of that keeps the good one from starting.
+	d, err := b.host.Boot(t.Context(), good)
+	if err != nil {
+		t.Fatal(err)
+	}
 	see(t, d, "hello")
 }
 
-func TestTwoDaemonsDoNotCollide(t *testing.T) {
-	one, two := newBench(t), newBench(t)
-	for _, b := range []*bench{one, two} {
-		d, err := b.host.Boot(t.Context(), b.machine(t, "x", b.base))
-		if err != nil {
-			t.Fatal(err)
+func TestAStateFitsOnlyItsShape(t *testing.T) {
+	m := Machine{Name: "a", MemoryMiB: 32, VCPUs: 1, Disk: "/x", Console: "/y", NICs: []NIC{{MAC: "52:54:00:00:77:01", Model: "virtio", Port: 7}}}
+	other := m
+	other.NICs = []NIC{{MAC: "52:54:00:00:77:01", Model: "virtio", Port: 8}}
+	other.Disk = "/elsewhere"
+	if m.Shape() != other.Shape() {
+		t.Error("path and port change the shape")
+	}
+	for name, change := range map[string]func(*Machine){
+		"memory": func(m *Machine) { m.MemoryMiB = 64 },
+		"name":   func(m *Machine) { m.Name = "b" },
+		"card":   func(m *Machine) { m.NICs = nil },
+		"drive":  func(m *Machine) { m.CDROM = "/z" },
+		"kvm":    func(m *Machine) { m.Accelerator = KVM },
+	} {
+		changed := m
+		change(&changed)
+		if changed.Shape() == m.Shape() {
+			t.Errorf("another %s does not change the shape", name)
 		}
-		see(t, d, "hello")
-	}
-}
-
-func TestAFolderInUseIsRefused(t *testing.T) {
-	b := newBench(t)
-	_, err := StartDaemon(t.Context(), DaemonOptions{Dir: filepath.Join(b.dir, "d")})
-	var host *HostError
-	if !errors.As(err, &host) || !strings.Contains(err.Error(), "another process") {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestAMissingDaemonNamesTheCure(t *testing.T) {
-	_, err := Connect(t.Context(), "/no/such/socket")
-	var host *HostError
-	if !errors.As(err, &host) || !strings.Contains(err.Error(), "/no/such/socket") {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestABadDiskIsTheHostsFault(t *testing.T) {
-	b := newBench(t)
-	m := b.machine(t, "x", b.base)
-	m.Disk = "/no/such/disk.qcow2"
-	_, err := b.host.Boot(t.Context(), m)
-	var host *HostError
-	if !errors.As(err, &host) || !strings.Contains(err.Error(), "/no/such/disk.qcow2") || !strings.Contains(err.Error(), "innkeeper-test") {
-		t.Errorf("got %v", err)
 	}
 }
 
 func TestTheProbeDecidesWithAReason(t *testing.T) {
-	b := newBench(t)
-	accelerator, reason := b.host.Accelerator(t.Context())
+	accelerator, reason := chooseAccelerator()
 	if accelerator != KVM && accelerator != TCG || reason == "" {
 		t.Errorf("%q because %q", accelerator, reason)
 	}
 	t.Logf("%s: %s", accelerator, reason)
-}
-
-// TestMain lets this binary play an owner that is killed.
-func TestMain(m *testing.M) {
-	if dir := os.Getenv("HYPERVISOR_TEST_OWNER"); dir != "" {
-		owner(dir)
-	}
-	status := m.Run()
-	os.RemoveAll(sharedCache())
-	os.Exit(status)
-}
-
-func owner(dir string) {
-	ctx := context.Background()
-	d, err := StartDaemon(ctx, DaemonOptions{Dir: filepath.Join(dir, "d")})
-	if err == nil {
-		var h *Host
-		if h, err = Connect(ctx, d.Socket()); err == nil {
-			_, err = h.Boot(ctx, Machine{Name: "innkeeper-orphan", MemoryMiB: 32, VCPUs: 1, Disk: filepath.Join(dir, "disk.qcow2"), Console: filepath.Join(dir, "console")})
-		}
-	}
-	if err != nil {
-		os.Stdout.WriteString(err.Error())
-		os.Exit(1)
-	}
-	os.Stdout.WriteString("up\n")
-	select {}
-}
-
-func TestReapEndsWhatAKilledOwnerLeft(t *testing.T) {
-	dir, err := os.MkdirTemp("", "hv")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	command(t, "qemu-img", "create", "-q", "-f", "qcow2", filepath.Join(dir, "disk.qcow2"), "1M")
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	child := exec.Command(self)
-	child.Env = append(os.Environ(), "HYPERVISOR_TEST_OWNER="+dir)
-	out, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	said := make([]byte, 512)
-	n, _ := out.Read(said)
-	if string(said[:n]) != "up\n" {
-		t.Fatalf("the owner said %q", said[:n])
-	}
-	if err := child.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = child.Wait()
-	if !running(t, dir) {
-		t.Fatal("the guest ended with its owner, so there is nothing to reap")
-	}
-	if err := Reap(t.Context(), filepath.Join(dir, "d")); err != nil {
-		t.Fatal(err)
-	}
-	if running(t, dir) {
-		t.Error("the guest still runs")
-	}
-	if _, err := os.Stat(filepath.Join(dir, "d")); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the folder is still there: %v", err)
-	}
-}
-
-// running tells whether a QEMU has the folder's disk on its command line.
-func running(t *testing.T, dir string) bool {
-	t.Helper()
-	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files {
-		data, _ := os.ReadFile(f)
-		if bytes.HasPrefix(data, []byte(emulator)) && bytes.Contains(data, []byte(dir+"/disk.qcow2")) {
-			return true
-		}
-	}
-	return false
 }

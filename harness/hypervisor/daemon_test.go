@@ -1,0 +1,293 @@
+package hypervisor
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestMain lets this binary play an owner that is killed.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("HYPERVISOR_TEST_OWNER"); dir != "" {
+		owner(dir)
+	}
+	status := m.Run()
+	os.RemoveAll(sharedCache())
+	os.Exit(status)
+}
+
+// owner starts a daemon and a guest, says so, and stays.
+func owner(dir string) {
+	ctx := context.Background()
+	d, err := StartDaemon(ctx, DaemonOptions{Dir: filepath.Join(dir, "d"), Cache: os.Getenv("HYPERVISOR_TEST_CACHE")})
+	if err == nil {
+		var h *Host
+		if h, err = Connect(ctx, d.Socket()); err == nil {
+			_, err = h.Boot(ctx, Machine{Name: "innkeeper-orphan", MemoryMiB: 32, VCPUs: 1, Disk: filepath.Join(dir, "disk.qcow2"), Console: filepath.Join(dir, "console")})
+		}
+	}
+	if err != nil {
+		os.Stdout.WriteString(strings.ReplaceAll(err.Error(), "\n", " ") + "\n")
+		os.Exit(1)
+	}
+	os.Stdout.WriteString("up\n")
+	select {}
+}
+
+// spawnOwner starts an owner and returns once its guest runs.
+func spawnOwner(t *testing.T, dir string) *exec.Cmd {
+	t.Helper()
+	command(t, "qemu-img", "create", "-q", "-f", "qcow2", filepath.Join(dir, "disk.qcow2"), "1M")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := exec.Command(self)
+	child.Env = append(os.Environ(), "HYPERVISOR_TEST_OWNER="+dir, "HYPERVISOR_TEST_CACHE="+sharedCache())
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	said, err := bufio.NewReader(out).ReadString('\n')
+	if said != "up\n" {
+		_ = child.Process.Kill()
+		_ = child.Wait()
+		t.Fatalf("the owner said %q, %v", said, err)
+	}
+	return child
+}
+
+func TestReapEndsWhatAKilledOwnerLeft(t *testing.T) {
+	dir := shortDir(t)
+	home, disk := filepath.Join(dir, "d"), filepath.Join(dir, "disk.qcow2")
+	child := spawnOwner(t, dir)
+	if err := Reap(t.Context(), home); !errors.Is(err, ErrOwned) {
+		t.Errorf("reaping what a living process owns: %v", err)
+	}
+	if err := child.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = child.Wait()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	lock, err := lockDaemon(ctx, home)
+	if err != nil {
+		t.Fatalf("libvirtd outlived its owner: %v", err)
+	}
+	lock.Close()
+	if running(t, disk) != 1 {
+		t.Fatal("the guest ended with its owner, so there is nothing to reap")
+	}
+	if err := Reap(t.Context(), home); err != nil {
+		t.Fatal(err)
+	}
+	if running(t, disk) != 0 {
+		t.Error("the guest still runs")
+	}
+	if _, err := os.Stat(home); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the folder is still there: %v", err)
+	}
+	if err := Reap(t.Context(), home); err != nil {
+		t.Errorf("reaping again: %v", err)
+	}
+}
+
+func TestReapNeedsNoDaemonWhereNoGuestIs(t *testing.T) {
+	dir := filepath.Join(shortDir(t), "d")
+	if err := os.MkdirAll(filepath.Join(dir, "run", "qemu"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", "/nowhere")
+	if err := Reap(t.Context(), dir); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the folder is still there: %v", err)
+	}
+}
+
+func TestTwoDaemonsDoNotCollide(t *testing.T) {
+	one, two := newBench(t, counting()), newBench(t, counting())
+	_, a := one.boot(t, "x")
+	_, b := two.boot(t, "x")
+	if err := one.host.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := one.daemon.destroyAll(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if running(t, a.Disk) != 0 || running(t, b.Disk) != 1 {
+		t.Error("ending the guests of one daemon did not end those and only those")
+	}
+	one.host = connect(t, one.daemon)
+}
+
+func TestADeadDaemonsGuestsAreEndedAllTheSame(t *testing.T) {
+	dir := shortDir(t)
+	d, err := StartDaemon(t.Context(), DaemonOptions{Dir: filepath.Join(dir, "d"), Cache: sharedCache()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { // nothing is left if the test got to its end
+		d.child.kill()
+		if err := Reap(context.Background(), d.dir); err != nil && !errors.Is(err, ErrOwned) {
+			t.Error(err)
+		}
+	})
+	b := &bench{dir: dir, daemon: d, base: bootable(t, dir, counting())}
+	if b.host, err = Connect(t.Context(), d.Socket()); err != nil {
+		t.Fatal(err)
+	}
+	guest, m := b.boot(t, "x")
+	d.child.signal(syscall.SIGKILL)
+	within(t, 10*time.Second, guest.Ended(), "news of the lost daemon")
+	if _, err := guest.Wait(t.Context()); !errors.Is(err, ErrLost) {
+		t.Errorf("got %v", err)
+	}
+	if running(t, m.Disk) != 1 {
+		t.Fatal("the guest ended with its daemon, so there is nothing left to end")
+	}
+	if err := guest.PowerCut(t.Context()); err == nil {
+		t.Error("cutting its power without a daemon is no error")
+	}
+	if err := b.host.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := d.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if running(t, m.Disk) != 0 {
+		t.Error("the guest still runs")
+	}
+}
+
+func TestAFolderInUseIsRefused(t *testing.T) {
+	dir := filepath.Join(shortDir(t), "d")
+	daemon(t, dir)
+	_, err := StartDaemon(t.Context(), DaemonOptions{Dir: dir})
+	var host *HostError
+	if !errors.As(err, &host) || !errors.Is(err, ErrOwned) || !strings.Contains(err.Error(), dir) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestADaemonWhoseStartIsCancelledCanBeStartedAgain(t *testing.T) {
+	dir := filepath.Join(shortDir(t), "d")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	enough := errors.New("enough")
+	cancel(enough)
+	if _, err := StartDaemon(ctx, DaemonOptions{Dir: dir, Cache: sharedCache()}); !errors.Is(err, enough) {
+		t.Errorf("got %v", err)
+	}
+	d, _ := daemon(t, dir)
+	if _, err := Connect(ctx, d.Socket()); err == nil {
+		t.Error("connected although its context had ended")
+	}
+}
+
+func TestDisksOfTheMachineStayVisible(t *testing.T) {
+	if err := os.MkdirAll(machineImages, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp(machineImages, "hv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	b := newBench(t, counting())
+	b.base = bootable(t, dir, counting())
+	b.boot(t, "x")
+}
+
+func TestWhatIsMissingIsNamedWithItsCure(t *testing.T) {
+	var noUser user.UnknownUserError = "libvirt-qemu"
+	for name, c := range map[string]struct {
+		change func(*requirements)
+		want   []string
+	}{
+		"libvirtd": {func(r *requirements) { r.path = "/nowhere" }, []string{"libvirtd", "matrix doctor --fix", "libvirt-daemon libvirt-daemon-driver-qemu"}},
+		"qemu":     {func(r *requirements) { r.emulator = "/nowhere/qemu" }, []string{"/nowhere/qemu", "qemu-system-x86"}},
+		"root":     {func(r *requirements) { r.euid = 1000 }, []string{"root", "sudo"}},
+		"user": {
+			func(r *requirements) { r.lookupUser = func(string) (*user.User, error) { return nil, noUser } },
+			[]string{"user libvirt-qemu", "useradd"},
+		},
+		"group": {
+			func(r *requirements) { r.lookupGroup = func(string) (*user.Group, error) { return nil, noUser } },
+			[]string{"group libvirt-qemu", "groupadd"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			needs := machineRequirements()
+			c.change(&needs)
+			dir := filepath.Join(shortDir(t), "d")
+			_, err := startDaemon(t.Context(), DaemonOptions{Dir: dir}, needs)
+			var host *HostError
+			if !errors.As(err, &host) {
+				t.Fatalf("got %v", err)
+			}
+			for _, w := range c.want {
+				if !strings.Contains(err.Error(), w) {
+					t.Errorf("%q does not say %q", err, w)
+				}
+			}
+			if strings.Contains(err.Error(), ErrOwned.Error()) {
+				t.Errorf("the folder stayed locked: %v", err)
+			}
+			if f, err := lockOwner(dir); err != nil {
+				t.Errorf("the folder stayed locked: %v", err)
+			} else {
+				f.Close()
+			}
+		})
+	}
+}
+
+func TestALockOnARemovedFolderIsNotTaken(t *testing.T) {
+	dir := filepath.Join(shortDir(t), "d")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	first, err := lockOwner(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	second, err := lockOwner(dir)
+	if err != nil {
+		t.Fatalf("a new folder of that name: %v", err)
+	}
+	defer second.Close()
+	first.Close()
+	if _, err := lockOwner(dir); !errors.Is(err, ErrOwned) {
+		t.Errorf("the new folder has no owner: %v", err)
+	}
+}
+
+func TestASocketThatIsNotThereIsNamed(t *testing.T) {
+	_, err := Connect(t.Context(), "/no/such/socket")
+	var host *HostError
+	if !errors.As(err, &host) || !strings.Contains(err.Error(), "/no/such/socket") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestATooLongPathIsRefused(t *testing.T) {
+	_, err := StartDaemon(t.Context(), DaemonOptions{Dir: filepath.Join(t.TempDir(), strings.Repeat("x", 100))})
+	if err == nil || !strings.Contains(err.Error(), "107 bytes") || !strings.Contains(err.Error(), "TMPDIR") {
+		t.Errorf("got %v", err)
+	}
+}
