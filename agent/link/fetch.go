@@ -99,7 +99,7 @@ func (s *session) take(ctx context.Context, sealed []byte) {
 		return
 	}
 	if err := s.handler.Desired(ctx, d); err != nil {
-		// The handler has reported it, and says it again for nothing else.
+		// The handler reports it and logs why.
 		s.link.o.Log.Debug("the document was not accepted", "revision", d.Revision, "error", err)
 	}
 }
