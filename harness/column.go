@@ -220,7 +220,10 @@ func (c *Column) overlay() string { return filepath.Join(c.o.Work, "disk.qcow2")
 func (c *Column) up(ctx context.Context) error {
 	c.Guest = guest.New(guest.Options{System: c.System, Signer: labkey.Signer(), Dial: c.dialSSH})
 	store := warm.Store{Dir: filepath.Join(c.o.Cache, "warm")}
-	key := c.warmKey()
+	key, err := c.warmKey()
+	if err != nil {
+		return err
+	}
 	if !c.o.Cold {
 		state, err := store.Load(key)
 		if err == nil {
@@ -246,10 +249,12 @@ func (c *Column) up(ctx context.Context) error {
 	return c.save(ctx, store, key)
 }
 
-func (c *Column) warmKey() string {
-	m := c.machine
-	return warm.Key(c.System.Name, c.Image.Hash, m.KernelArgs, fmt.Sprint(m.MemoryMiB, m.VCPUs, m.Accelerator),
-		m.NICs[0].Model, m.NICs[0].MAC, c.host.Version())
+func (c *Column) warmKey() (string, error) {
+	hardware, err := c.machine.Fingerprint()
+	if err != nil {
+		return "", err
+	}
+	return warm.Key(c.System.Name, c.Image.Hash, hardware, c.host.Version()), nil
 }
 
 // bootTimeout and restoreTimeout bound the way from power on to an answering

@@ -21,11 +21,11 @@ import (
 // How long things may take in a guest that is emulated beside five others.
 const (
 	// settleTimeout is from a document set on the platform to its report.
-	settleTimeout = 40 * time.Second
+	settleTimeout = 150 * time.Second
 	// startTimeout is from a start of the service to the first report.
-	startTimeout = 60 * time.Second
+	startTimeout = 180 * time.Second
 	// rebootTimeout is from the reboot's command to an answering sshd.
-	rebootTimeout = 4 * time.Minute
+	rebootTimeout = 6 * time.Minute
 )
 
 // platformPort is where the platform answers on the lab.

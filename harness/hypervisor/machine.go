@@ -3,6 +3,8 @@ package hypervisor
 import (
 	"context"
 	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -99,7 +101,7 @@ func (m Machine) xml() (string, error) {
 			Kernel: m.Kernel, Initrd: m.Initrd, Cmdline: m.KernelArgs,
 		},
 		Features: &libvirtxml.DomainFeatureList{ACPI: &libvirtxml.DomainFeature{}, APIC: &libvirtxml.DomainFeatureAPIC{}},
-		CPU:      &libvirtxml.DomainCPU{Mode: "maximum", Migratable: "on"},
+		CPU:      emulated(),
 		Clock:    &libvirtxml.DomainClock{Offset: "utc"},
 		OnReboot: "restart", OnPoweroff: "destroy", OnCrash: "destroy",
 		Devices: m.devices(),
@@ -162,4 +164,31 @@ func uuidOf(name string) string {
 	u[6] = u[6]&0x0f | 0x50
 	u[8] = u[8]&0x3f | 0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", u[0:4], u[4:6], u[6:8], u[8:10], u[10:16])
+}
+
+// emulated is the processor of guests that run without KVM: x86-64-v2 and no
+// more. With all that QEMU 7.2 can emulate, kernels double-faulted at
+// CMPXCHG16B, Wine was killed for SMAP, and a reboot after a restore locked up.
+func emulated() *libvirtxml.DomainCPU {
+	return &libvirtxml.DomainCPU{
+		Mode: "custom", Match: "exact", Check: "none",
+		Model:    &libvirtxml.DomainCPUModel{Value: "Nehalem", Fallback: "forbid"},
+		Features: []libvirtxml.DomainCPUFeature{{Policy: "disable", Name: "cx16"}},
+	}
+}
+
+// Fingerprint is equal for machines between which a saved memory can travel:
+// it covers all of the definition but the disk, the console and the ports.
+func (m Machine) Fingerprint() (string, error) {
+	m.Disk, m.Console, m.CDROM = "disk", "console", ""
+	m.NICs = slices.Clone(m.NICs)
+	for i := range m.NICs {
+		m.NICs[i].Port = i + 1
+	}
+	xml, err := m.xml()
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(xml))
+	return hex.EncodeToString(sum[:]), nil
 }

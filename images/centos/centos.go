@@ -73,7 +73,7 @@ var System = system.System{
 			{Title: "the name for the next boot", Command: []string{"cat", "/etc/hostname"}, Want: `^{{fqdn}}$`},
 			{
 				Title:   "the machine's own address by name",
-				Command: []string{"sh", "-c", `getent hosts "$(hostname)"`},
+				Command: []string{"sh", "-c", `getent -s files hosts "$(hostname)"`},
 				Want:    `^[0-9a-f.:]+\s+{{fqdn}}\b`,
 			},
 		},

@@ -63,7 +63,7 @@ var System = system.System{
 			{Title: "the name for the next boot", Command: []string{"cat", "/etc/hostname"}, Want: `^{{name}}$`},
 			{
 				Title:   "the machine's own address by name",
-				Command: []string{"sh", "-c", `getent hosts "$(hostname)"`},
+				Command: []string{"sh", "-c", `getent -s files hosts "$(hostname)"`},
 				Want:    `^127\.0\.1\.1\s+{{fqdn}}\s+{{name}}\b`,
 			},
 		},

@@ -55,12 +55,14 @@ func flood() {
 // hoard keeps what eat takes from being given back.
 var hoard [][]byte
 
-// eat takes memory and uses it, 4 MiB at a time, for as long as it is let.
+// eat takes memory and uses it for as long as it is let.
 func eat() {
 	const page = 4096
 	debug.SetGCPercent(-1) // nothing is garbage, and looking for it takes time
 	for {
-		b := make([]byte, 32<<20)
+		// A whole limit at once: where the system counts what was asked for, the
+		// first request fails; where it counts what is used, touching is seen.
+		b := make([]byte, 512<<20)
 		for i := 0; i < len(b); i += page {
 			b[i] = 1
 		}
