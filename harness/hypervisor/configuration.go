@@ -75,19 +75,21 @@ func (d *Daemon) folder(name string) string {
 	return filepath.Join(d.dir, name)
 }
 
-// command is the daemon in its mount namespace. Every step replaces the one
-// before it, so that the child of this process is libvirtd itself in the end.
-func (d *Daemon) command(libvirtd string) []string {
-	var script strings.Builder
-	script.WriteString("set -e\ndaemon=$1\nshift\n")
-	fmt.Fprintf(&script, "if [ -d %s ]; then mount --bind %[1]s \"$1/images\"; fi\nshift\n", machineImages)
-	args := []string{libvirtd, d.folder("lib")}
+// script is what the first process of the daemon's namespaces runs, with the
+// path of libvirtd and the sources of folders as its arguments. It stays, as
+// the parent of processes that have lost theirs: libvirt lets QEMU loose and,
+// to see it end, polls for it to be gone, which takes a parent that waits.
+func (d *Daemon) script(libvirtd string) (text string, args []string) {
+	var b strings.Builder
+	b.WriteString("set -e\nmount -t proc proc /proc\ndaemon=$1\nshift\n")
+	fmt.Fprintf(&b, "if [ -d %s ]; then mount --bind %[1]s \"$1/images\"; fi\nshift\n", machineImages)
+	args = []string{libvirtd, d.folder("lib")}
 	for _, f := range folders {
-		fmt.Fprintf(&script, "mount --rbind \"$1\" %s\nshift\n", f.seen)
+		fmt.Fprintf(&b, "mount --rbind \"$1\" %s\nshift\n", f.seen)
 		args = append(args, d.folder(f.name))
 	}
-	script.WriteString("exec \"$daemon\" --pid-file /run/libvirt/libvirtd.pid\n")
-	return append([]string{"unshare", "--mount", "--propagation", "private", "sh", "-c", script.String(), "libvirtd"}, args...)
+	b.WriteString("\"$daemon\" --pid-file /run/libvirt/libvirtd.pid &\nwait $!\n")
+	return b.String(), args
 }
 
 // below tells whether path is dir or lies in it.

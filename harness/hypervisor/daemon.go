@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 )
 
@@ -35,17 +34,19 @@ type Daemon struct {
 	child *process
 }
 
-// Bounds of the daemon's start and end. A start takes 0.2 s when the machine
-// is idle; beside six guests that boot it was seen to take seconds.
+// Bounds of the daemon's start and of its death after its owner's. A start
+// takes 0.2 s when the machine is idle; beside six guests that boot it was seen
+// to take seconds.
 const (
 	daemonStartTimeout = 30 * time.Second
-	daemonStopTimeout  = 20 * time.Second
+	reapTimeout        = 20 * time.Second
 )
 
 const startOp = "start a private libvirtd"
 
 // StartDaemon starts a private libvirtd and returns when it answers. It ends
-// with this process, however that ends; the guests it leaves then are for Reap.
+// with this process, however that ends, and its guests with it; the folder it
+// leaves then is for Reap.
 func StartDaemon(ctx context.Context, o DaemonOptions) (*Daemon, error) {
 	return startDaemon(ctx, o, machineRequirements())
 }
@@ -104,9 +105,10 @@ func (d *Daemon) start(ctx context.Context) error {
 	}
 	defer ready.close()
 	env := append(os.Environ(), "NOTIFY_SOCKET="+ready.path, "LC_ALL=C", "PATH="+d.needs.path)
-	child, err := spawn(d.command(libvirtd), env, lock, d.log)
+	script, args := d.script(libvirtd)
+	child, err := spawn(script, args, env, lock, d.log)
 	if err != nil {
-		return &HostError{startOp, err, ""}
+		return &HostError{startOp, err, "in a container it takes the right to make namespaces and mounts (docker run --privileged)"}
 	}
 	if err := ready.wait(ctx, child); err != nil {
 		child.kill()
@@ -116,96 +118,43 @@ func (d *Daemon) start(ctx context.Context) error {
 	return nil
 }
 
-// Close destroys every domain, ends the daemon, waits for it and removes Dir.
-// If a domain could not be destroyed, Dir stays, for Reap.
-func (d *Daemon) Close(ctx context.Context) error {
+// Close ends every domain and the daemon, waits for them and removes Dir. The
+// kernel does it, so it takes no daemon that answers, and no context.
+func (d *Daemon) Close(context.Context) error {
 	defer d.owner.Close()
-	err := d.destroyAll(ctx)
-	if err != nil && ctx.Err() == nil {
-		// The daemon is dead or hangs; another one finds its guests again.
-		d.log.Warn("the private libvirtd does not end its domains; starting another on its folder", "error", err, "said", d.child.said)
-		d.child.kill()
-		if err = d.start(ctx); err == nil {
-			err = d.destroyAll(ctx)
-		}
-	}
-	if err := errors.Join(err, d.end(ctx)); err != nil {
-		return err
-	}
-	return os.RemoveAll(d.dir)
-}
-
-// end makes the child end and waits for it, whatever ctx says.
-func (d *Daemon) end(ctx context.Context) error {
-	d.child.signal(syscall.SIGTERM)
-	timer := time.NewTimer(daemonStopTimeout)
-	defer timer.Stop()
 	select {
 	case <-d.child.ended:
-		return nil
-	case <-ctx.Done():
+		d.log.Warn("the private libvirtd had ended before it was told to", "how", d.child.err, "said", d.child.said)
+	default:
 		d.child.kill()
-		return nil
-	case <-timer.C:
-		d.child.kill()
-		return &HostError{"end the private libvirtd", fmt.Errorf("killed, as it did not end within %s", daemonStopTimeout), ""}
 	}
-}
-
-func (d *Daemon) destroyAll(ctx context.Context) error {
-	h, err := Connect(ctx, d.Socket())
-	if err != nil {
-		return err
-	}
-	return errors.Join(h.destroyAll(ctx), h.Close())
-}
-
-// Reap ends the guests of a daemon whose owner died and removes its folder: a
-// libvirtd started on the same folder finds them again by its own records,
-// never by a stored process id. A folder that is still owned is refused with
-// ErrOwned; one that is not there is no error.
-func Reap(ctx context.Context, dir string) error {
-	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err := reap(ctx, dir); err != nil {
-		return fmt.Errorf("reap %s: %w", dir, err)
+	if err := os.RemoveAll(d.dir); err != nil {
+		return &HostError{"clear away a private libvirtd", err, ""}
 	}
 	return nil
 }
 
-func reap(ctx context.Context, dir string) error {
-	if !hasGuests(dir) {
-		return removeDead(ctx, dir)
+// Reap removes the folder of a daemon whose owner died. Daemon and guests died
+// with it; Reap waits for the daemon to be gone. A folder that is still owned
+// is refused with ErrOwned; one that is not there is no error.
+func Reap(ctx context.Context, dir string) error {
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return nil
 	}
-	d, err := StartDaemon(ctx, DaemonOptions{Dir: dir})
-	if err != nil {
-		return err
-	}
-	return d.Close(ctx)
-}
-
-// removeDead removes the folder of a daemon that left no guests.
-func removeDead(ctx context.Context, dir string) error {
 	owner, err := lockOwner(dir)
 	if err != nil {
-		return err
+		return fmt.Errorf("reap %s: %w", dir, err)
 	}
 	defer owner.Close()
-	ctx, cancel := context.WithTimeout(ctx, daemonStopTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, reapTimeout, fmt.Errorf("it does not end within %s", reapTimeout))
 	defer cancel()
 	lock, err := lockDaemon(ctx, dir)
 	if err != nil {
-		return err
+		return fmt.Errorf("reap %s: %w", dir, err)
 	}
 	defer lock.Close()
-	return os.RemoveAll(dir)
-}
-
-// hasGuests tells whether a daemon recorded running guests in its folder: its
-// QEMU driver writes NAME.xml there before it lets QEMU run and removes it
-// when QEMU has ended (seen with libvirt 9.0).
-func hasGuests(dir string) bool {
-	records, err := filepath.Glob(filepath.Join(dir, "run", "qemu", "*.xml"))
-	return err == nil && len(records) > 0
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("reap %s: %w", dir, err)
+	}
+	return nil
 }

@@ -8,8 +8,8 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -68,7 +68,7 @@ func spawnOwner(t *testing.T, dir string) *exec.Cmd {
 	return child
 }
 
-func TestReapEndsWhatAKilledOwnerLeft(t *testing.T) {
+func TestNothingOutlivesAKilledOwner(t *testing.T) {
 	dir := shortDir(t)
 	home, disk := filepath.Join(dir, "d"), filepath.Join(dir, "disk.qcow2")
 	child := spawnOwner(t, dir)
@@ -79,21 +79,9 @@ func TestReapEndsWhatAKilledOwnerLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = child.Wait()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	lock, err := lockDaemon(ctx, home)
-	if err != nil {
-		t.Fatalf("libvirtd outlived its owner: %v", err)
-	}
-	lock.Close()
-	if running(t, disk) != 1 {
-		t.Fatal("the guest ended with its owner, so there is nothing to reap")
-	}
+	eventually(t, func() bool { return running(t, disk) == 0 }, func() string { return "the guest outlived its owner" })
 	if err := Reap(t.Context(), home); err != nil {
 		t.Fatal(err)
-	}
-	if running(t, disk) != 0 {
-		t.Error("the guest still runs")
 	}
 	if _, err := os.Stat(home); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the folder is still there: %v", err)
@@ -103,16 +91,24 @@ func TestReapEndsWhatAKilledOwnerLeft(t *testing.T) {
 	}
 }
 
-func TestReapNeedsNoDaemonWhereNoGuestIs(t *testing.T) {
-	dir := filepath.Join(shortDir(t), "d")
-	if err := os.MkdirAll(filepath.Join(dir, "run", "qemu"), 0o700); err != nil {
+func TestReapWaitsForADyingDaemon(t *testing.T) {
+	home := shortDir(t)
+	dying, err := lockDaemon(t.Context(), home)
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("PATH", "/nowhere")
-	if err := Reap(t.Context(), dir); err != nil {
-		t.Error(err)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*lockPoll)
+	defer cancel()
+	if err := Reap(ctx, home); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("with a daemon: %v", err)
 	}
-	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+	dead := make(chan error, 1)
+	go func() { dead <- Reap(t.Context(), home) }()
+	dying.Close()
+	if err := <-dead; err != nil {
+		t.Errorf("without: %v", err)
+	}
+	if _, err := os.Stat(home); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the folder is still there: %v", err)
 	}
 }
@@ -120,55 +116,43 @@ func TestReapNeedsNoDaemonWhereNoGuestIs(t *testing.T) {
 func TestTwoDaemonsDoNotCollide(t *testing.T) {
 	one, two := newBench(t, counting()), newBench(t, counting())
 	_, a := one.boot(t, "x")
-	_, b := two.boot(t, "x")
+	d, b := two.boot(t, "x")
 	if err := one.host.Close(); err != nil {
 		t.Error(err)
 	}
-	if err := one.daemon.destroyAll(t.Context()); err != nil {
+	if err := one.daemon.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if running(t, a.Disk) != 0 || running(t, b.Disk) != 1 {
-		t.Error("ending the guests of one daemon did not end those and only those")
+		t.Error("ending one daemon did not end its guests and only those")
 	}
-	one.host = connect(t, one.daemon)
+	if err := d.Reset(t.Context()); err != nil {
+		t.Errorf("the other daemon: %v", err)
+	}
 }
 
-func TestADeadDaemonsGuestsAreEndedAllTheSame(t *testing.T) {
-	dir := shortDir(t)
-	d, err := StartDaemon(t.Context(), DaemonOptions{Dir: filepath.Join(dir, "d"), Cache: sharedCache()})
+func TestADaemonThatDiesIsNoticed(t *testing.T) {
+	b := newBench(t, counting())
+	d, m := b.boot(t, "x")
+	libvirtd, err := os.ReadFile(filepath.Join(b.daemon.dir, "run", "libvirtd.pid"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { // nothing is left if the test got to its end
-		d.child.kill()
-		if err := Reap(context.Background(), d.dir); err != nil && !errors.Is(err, ErrOwned) {
-			t.Error(err)
-		}
-	})
-	b := &bench{dir: dir, daemon: d, base: bootable(t, dir, counting())}
-	if b.host, err = Connect(t.Context(), d.Socket()); err != nil {
-		t.Fatal(err)
-	}
-	guest, m := b.boot(t, "x")
-	d.child.signal(syscall.SIGKILL)
-	within(t, 10*time.Second, guest.Ended(), "news of the lost daemon")
-	if _, err := guest.Wait(t.Context()); !errors.Is(err, ErrLost) {
+	command(t, "nsenter", "--target", strconv.Itoa(b.daemon.child.cmd.Process.Pid), "--pid", "--mount",
+		"sh", "-c", "kill -KILL "+strings.TrimSpace(string(libvirtd)))
+	within(t, 10*time.Second, d.Ended(), "news of the lost daemon")
+	if _, err := d.Wait(t.Context()); !errors.Is(err, ErrLost) {
 		t.Errorf("got %v", err)
 	}
-	if running(t, m.Disk) != 1 {
-		t.Fatal("the guest ended with its daemon, so there is nothing left to end")
-	}
-	if err := guest.PowerCut(t.Context()); err == nil {
+	if err := d.PowerCut(t.Context()); err == nil {
 		t.Error("cutting its power without a daemon is no error")
 	}
-	if err := b.host.Close(); err != nil {
-		t.Error(err)
+	if err := d.Start(t.Context()); err == nil {
+		t.Error("starting it without a daemon is no error")
 	}
-	if err := d.Close(t.Context()); err != nil {
-		t.Error(err)
-	}
+	within(t, 10*time.Second, b.daemon.child.ended, "end of what the daemon began")
 	if running(t, m.Disk) != 0 {
-		t.Error("the guest still runs")
+		t.Error("the guest outlived its daemon")
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -151,7 +150,7 @@ func (d *Domain) begin(ctx context.Context, op string, start func() (libvirt.Dom
 	case <-ctx.Done():
 		d.host.calls.Go(func() {
 			if r := <-done; r.err == nil {
-				_ = d.host.conn.DomainDestroy(r.handle) // the daemon's Close would destroy it as well
+				_ = d.host.conn.DomainDestroy(r.handle) // if this fails, it ends with its daemon
 			}
 		})
 		return d.fault(op, context.Cause(ctx))
@@ -287,17 +286,4 @@ func (d *Domain) MemoryMiB() int {
 		}
 	}
 	return 0
-}
-
-// PID is the process id of the domain's QEMU, to look at it, not to end it.
-func (d *Domain) PID() (int, error) {
-	data, err := os.ReadFile(d.host.pidFile(d.machine.Name))
-	if err != nil {
-		return 0, fmt.Errorf("process of %s: %w", d.machine.Name, err)
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
-	if err != nil {
-		return 0, fmt.Errorf("process of %s: %w", d.machine.Name, err)
-	}
-	return pid, nil
 }

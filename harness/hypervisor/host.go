@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -17,7 +16,6 @@ import (
 type Host struct {
 	conn    *libvirt.Libvirt
 	wire    net.Conn
-	socket  string
 	version string
 	lives   *lives
 	probe   func() (Accelerator, string)
@@ -38,7 +36,7 @@ func Connect(ctx context.Context, socket string) (*Host, error) {
 	stop := context.AfterFunc(ctx, func() { wire.Close() })
 	h := &Host{
 		conn: libvirt.NewWithDialer(dialers.NewAlreadyConnected(wire)), wire: wire,
-		socket: socket, lives: newLives(), probe: sync.OnceValues(chooseAccelerator),
+		lives: newLives(), probe: sync.OnceValues(chooseAccelerator),
 	}
 	if err := h.open(op); err != nil {
 		stop()
@@ -113,32 +111,4 @@ func (h *Host) call(ctx context.Context, f func() error) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-}
-
-func (h *Host) destroyAll(ctx context.Context) error {
-	var list []libvirt.Domain
-	err := h.call(ctx, func() (err error) {
-		list, _, err = h.conn.ConnectListAllDomains(1, libvirt.ConnectListDomainsActive)
-		return err
-	})
-	if err != nil {
-		return &HostError{"list domains", err, ""}
-	}
-	errs := make([]error, len(list))
-	var all sync.WaitGroup
-	for i, d := range list {
-		all.Go(func() {
-			err := h.call(ctx, func() error { return h.conn.DomainDestroy(d) })
-			if err != nil && !libvirt.IsNotFound(err) {
-				errs[i] = &HostError{"destroy domain " + d.Name, err, ""}
-			}
-		})
-	}
-	all.Wait()
-	return errors.Join(errs...)
-}
-
-// pidFile is where libvirt keeps the process id of a domain's QEMU.
-func (h *Host) pidFile(domain string) string {
-	return filepath.Join(filepath.Dir(h.socket), "qemu", domain+".pid")
 }

@@ -3,6 +3,7 @@ package hypervisor
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -29,6 +30,9 @@ func BenchmarkLife(b *testing.B) {
 	state := filepath.Join(bench.dir, "memory.save")
 	steps := newSteps()
 	for b.Loop() {
+		if err := os.RemoveAll(m.Console); err != nil {
+			b.Fatal(err)
+		}
 		d, err := bench.host.Boot(b.Context(), m)
 		steps.done("boot", err)
 		see(b, d, "hello")

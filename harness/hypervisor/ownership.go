@@ -15,7 +15,7 @@ import (
 // process, however it ends.
 const (
 	ownerFile  = "owner"  // locked by the process that started the daemon
-	daemonFile = "daemon" // locked by the daemon itself, which inherits it
+	daemonFile = "daemon" // locked by the daemon and its parent, which inherit it
 )
 
 // lockOwner marks dir as owned for as long as this process lives or until the

@@ -16,7 +16,9 @@ import (
 	"time"
 )
 
-// process is one libvirtd, a child of this process.
+// process is a libvirtd in namespaces of its own. The child of this process is
+// the first one of a PID namespace: when it ends, the kernel ends libvirtd and
+// every QEMU with it before the child counts as ended (pid_namespaces(7)).
 type process struct {
 	cmd   *exec.Cmd
 	said  *chatter
@@ -24,18 +26,19 @@ type process struct {
 	err   error         // how it ended, valid once ended is closed
 }
 
-// spawn starts argv with the lock as its inheritance.
-func spawn(argv []string, env []string, lock *os.File, log *slog.Logger) (*process, error) {
+// spawn starts a shell script with the lock as its inheritance.
+func spawn(script string, args, env []string, lock *os.File, log *slog.Logger) (*process, error) {
 	p := &process{said: &chatter{log: log}, ended: make(chan struct{})}
-	p.cmd = exec.Command(argv[0], argv[1:]...)
+	p.cmd = exec.Command("/bin/sh", append([]string{"-c", script, "libvirtd"}, args...)...)
 	p.cmd.Env = env
 	p.cmd.Stdout, p.cmd.Stderr = p.said, p.said
 	p.cmd.ExtraFiles = []*os.File{lock}
-	// What the daemon started may hold its output open a little longer.
-	p.cmd.WaitDelay = time.Second
-	// A session of its own keeps Ctrl-C of a terminal from it. It is killed
-	// rather than asked to end when its owner dies: what it knows is on disk.
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{
+		Setsid:       true, // keeps Ctrl-C of a terminal from it
+		Cloneflags:   syscall.CLONE_NEWPID,
+		Unshareflags: syscall.CLONE_NEWNS,
+		Pdeathsig:    syscall.SIGKILL, // whatever ends its owner
+	}
 	begun := make(chan error)
 	go p.own(begun)
 	if err := <-begun; err != nil {
@@ -57,13 +60,9 @@ func (p *process) own(begun chan<- error) {
 	}
 }
 
-func (p *process) signal(s syscall.Signal) {
-	_ = p.cmd.Process.Signal(s) // it fails only if the child has been waited for
-}
-
-// kill ends the child at once and waits for that.
+// kill ends the child with all that it began and waits for that.
 func (p *process) kill() {
-	p.signal(syscall.SIGKILL)
+	_ = p.cmd.Process.Kill() // it fails only if the child has been waited for
 	<-p.ended
 }
 

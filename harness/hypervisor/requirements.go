@@ -48,8 +48,8 @@ func (r requirements) check(op string) (libvirtd string, err error) {
 	if libvirtd = r.find("libvirtd"); libvirtd == "" {
 		return "", r.missing(op, "libvirtd is not installed")
 	}
-	if r.find("unshare") == "" || r.find("mount") == "" {
-		return "", &HostError{op, errors.New("unshare and mount are not installed"), "install util-linux and mount"}
+	if r.find("mount") == "" {
+		return "", &HostError{op, errors.New("mount is not installed"), "apt-get install mount"}
 	}
 	if !isProgram(r.emulator) {
 		return "", r.missing(op, r.emulator+" is not installed")
