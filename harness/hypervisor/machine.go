@@ -167,13 +167,13 @@ func uuidOf(name string) string {
 }
 
 // emulated is the processor of guests that run without KVM: x86-64-v2 and no
-// more. With all that QEMU 7.2 can emulate, kernels double-faulted at
-// CMPXCHG16B, Wine was killed for SMAP, and a reboot after a restore locked up.
+// more. With all that QEMU 7.2 can emulate, Wine was killed for SMAP and a
+// reboot after a restore locked up in the kernel. CMPXCHG16B stays, as Wine
+// uses it; the lookalikes' kernels are told not to.
 func emulated() *libvirtxml.DomainCPU {
 	return &libvirtxml.DomainCPU{
 		Mode: "custom", Match: "exact", Check: "none",
-		Model:    &libvirtxml.DomainCPUModel{Value: "Nehalem", Fallback: "forbid"},
-		Features: []libvirtxml.DomainCPUFeature{{Policy: "disable", Name: "cx16"}},
+		Model: &libvirtxml.DomainCPUModel{Value: "Nehalem", Fallback: "forbid"},
 	}
 }
 
