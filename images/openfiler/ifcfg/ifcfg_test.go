@@ -58,7 +58,8 @@ func TestUp(t *testing.T) {
 			[]string{
 				"/sbin/dhclient -1 -q -lf /var/lib/dhclient/dhclient-eth0.leases -pf /var/run/dhclient-eth0.pid eth0",
 				"/sbin/ip route replace 169.254.0.0/16 dev eth0",
-			}, "\nDetermining IP information for eth0... done.\n",
+			},
+			"\nDetermining IP information for eth0... done.\n",
 		},
 		"static": {
 			"GATEWAY=192.0.2.1\nGATEWAYDEV=eth0\n", "DEVICE=eth0\nBOOTPROTO=static\nIPADDR=192.0.2.10\nNETMASK=255.255.255.0\nMTU=1400\n",
@@ -70,7 +71,8 @@ func TestUp(t *testing.T) {
 				"/usr/sbin/arping -q -A -c 1 -I eth0 192.0.2.10",
 				"/sbin/ip route replace default via 192.0.2.1 dev eth0",
 				"/sbin/ip route replace 169.254.0.0/16 dev eth0",
-			}, "",
+			},
+			"",
 		},
 		"a gateway elsewhere": {
 			"GATEWAY=10.9.9.9\n", "DEVICE=eth0\nIPADDR=172.16.0.9\nNOZEROCONF=yes\n",
@@ -79,7 +81,8 @@ func TestUp(t *testing.T) {
 				"/usr/sbin/arping -q -c 2 -w 3 -D -I eth0 172.16.0.9",
 				"/sbin/ip addr replace 172.16.0.9/16 brd + dev eth0 label eth0",
 				"/usr/sbin/arping -q -A -c 1 -I eth0 172.16.0.9",
-			}, "",
+			},
+			"",
 		},
 	} {
 		m := newMachine(t, map[string]string{networkFile: tt.network, eth0: tt.file})

@@ -92,7 +92,8 @@ func (m *Machine) refuse(c Config) error {
 	switch {
 	case c["VLAN"] == "yes":
 		// The text of ifup where the kernel has no module 8021q.
-		return errors.New("No 802.1Q VLAN support available in kernel.") //nolint:staticcheck // the script's own words
+		//lint:ignore ST1005 the script's own words
+		return errors.New("No 802.1Q VLAN support available in kernel.")
 	case strings.ContainsAny(dev, ":/ ") || strings.HasPrefix(dev, "-"):
 		return fmt.Errorf("%s: this double knows no such interface", dev)
 	}
