@@ -21,7 +21,7 @@ var Units = []string{
 	// Logins and terminals: guests are reached by ssh.
 	"console-getty.service", "getty.target", "getty-static.service", "serial-getty@ttyS0.service",
 	"systemd-ask-password-console.path", "systemd-ask-password-wall.path",
-	"systemd-logind.service", "systemd-user-sessions.service",
+	"systemd-user-sessions.service",
 	"systemd-getty-generator", "systemd-ssh-generator", "sshd-unix-local.socket",
 	// File systems and modules nobody uses here.
 	"dev-hugepages.mount", "dev-mqueue.mount", "proc-sys-fs-binfmt_misc.automount", "proc-sys-fs-binfmt_misc.mount",
@@ -52,7 +52,7 @@ var Units = []string{
 
 // Summary says the same for the report.
 var Summary = []string{
-	"terminals and logins other than ssh, systemd-logind",
+	"terminals and logins other than ssh; systemd-logind starts when it is asked for",
 	"first boot work, done when the image is built",
 	"security modules (AppArmor) and the sandboxes of the services that start at boot",
 	"udev's coldplug of devices other than network cards",
