@@ -18,17 +18,9 @@ var _ = Describe("service", Label("service"), func() {
 		Expect(report.Agent.Capabilities).To(ContainElement("hostname"))
 	}, SpecTimeout(2*startTimeout))
 
-	It("runs as a service of the system's own and starts after a reboot", func(ctx SpecContext) {
-		By("asking the system's service manager")
+	It("runs as a service of the system's own", func(ctx SpecContext) {
 		Expect(column.Guest.Observe(ctx, sys().Tools.Service, guest.Names{})).To(Succeed())
-		before := agent.now(ctx).Agent
-
-		By("rebooting")
-		reboot(ctx)
-		report := agent.awaitStart(ctx, before)
-		Expect(report.System.Name).To(Equal(sys().Name))
-		Expect(column.Guest.Observe(ctx, sys().Tools.Service, guest.Names{})).To(Succeed())
-	}, SpecTimeout(rebootTimeout+2*startTimeout))
+	}, SpecTimeout(startTimeout))
 })
 
 // reboot has the guest reboot itself and waits until ssh is back.
