@@ -53,10 +53,24 @@ func (w windowsService) install(ctx context.Context) error {
 	if err := stop(ctx, s); err != nil {
 		return err
 	}
-	if err := s.Start(); err != nil {
-		return fmt.Errorf("start the service %s: %w", Name, err)
+	if err := start(ctx, s); err != nil {
+		return err
 	}
 	return reach(ctx, s, svc.Running, startTime)
+}
+
+// start starts the service, and again if the manager lost patience with a
+// machine so slow that the process was not there within its time limit
+// (ServicesPipeTimeout, 30 s by default): by then its pages are in memory.
+func start(ctx context.Context, s *mgr.Service) error {
+	err := s.Start()
+	for tries := 0; tries < 2 && errors.Is(err, windows.ERROR_SERVICE_REQUEST_TIMEOUT) && ctx.Err() == nil; tries++ {
+		err = s.Start()
+	}
+	if err != nil && !errors.Is(err, windows.ERROR_SERVICE_ALREADY_RUNNING) {
+		return fmt.Errorf("start the service %s: %w", Name, err)
+	}
+	return nil
 }
 
 // register creates the service or puts right the one that is there.
