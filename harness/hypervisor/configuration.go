@@ -24,6 +24,10 @@ const machineImages = "/var/lib/libvirt/images"
 
 // qemuConf makes the QEMU driver work as root, without systemd, AppArmor,
 // cgroups of its own and virtlogd (measured with libvirt 9.0).
+//
+// Without the filtered capability libvirt reads the processor's features as two
+// words, with it one by one: 400 questions at each start and restore, which
+// took 1.8 s beside six guests. It changes nothing in the guest.
 const qemuConf = `user = "root"
 group = "root"
 dynamic_ownership = 0
@@ -34,6 +38,7 @@ cgroup_controllers = []
 stdio_handler = "file"
 save_image_format = "raw"
 max_core = 0
+capability_filters = [ "cpu-unavailable-features" ]
 `
 
 const libvirtdConf = `unix_sock_rw_perms = "0700"

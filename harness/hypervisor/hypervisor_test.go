@@ -33,8 +33,8 @@ func TestASavedGuestGoesOnUnderAnotherDaemonWithOtherPathsAndPorts(t *testing.T)
 
 	two := newBench(t, counting())
 	second, plugged := two.machine(t, "second", first.Disk)
-	if first.Shape() != second.Shape() {
-		t.Errorf("the shapes differ:\n%s\n%s", first.Shape(), second.Shape())
+	if fingerprint(t, first) != fingerprint(t, second) {
+		t.Error("the fingerprints differ")
 	}
 	d, err = two.host.Restore(t.Context(), second, state)
 	if err != nil {
@@ -218,13 +218,13 @@ func TestWhatCannotStartIsTheHostsFault(t *testing.T) {
 	see(t, d, "hello")
 }
 
-func TestAStateFitsOnlyItsShape(t *testing.T) {
+func TestTheFingerprintCoversAllThatAStateDependsOn(t *testing.T) {
 	m := Machine{Name: "a", MemoryMiB: 32, VCPUs: 1, Disk: "/x", Console: "/y", NICs: []NIC{{MAC: "52:54:00:00:77:01", Model: "virtio", Port: 7}}}
 	other := m
 	other.NICs = []NIC{{MAC: "52:54:00:00:77:01", Model: "virtio", Port: 8}}
 	other.Disk = "/elsewhere"
-	if m.Shape() != other.Shape() {
-		t.Error("path and port change the shape")
+	if fingerprint(t, m) != fingerprint(t, other) {
+		t.Error("path and port change the fingerprint")
 	}
 	for name, change := range map[string]func(*Machine){
 		"memory": func(m *Machine) { m.MemoryMiB = 64 },
@@ -235,8 +235,8 @@ func TestAStateFitsOnlyItsShape(t *testing.T) {
 	} {
 		changed := m
 		change(&changed)
-		if changed.Shape() == m.Shape() {
-			t.Errorf("another %s does not change the shape", name)
+		if fingerprint(t, changed) == fingerprint(t, m) {
+			t.Errorf("another %s does not change the fingerprint", name)
 		}
 	}
 }
@@ -247,4 +247,13 @@ func TestTheProbeDecidesWithAReason(t *testing.T) {
 		t.Errorf("%q because %q", accelerator, reason)
 	}
 	t.Logf("%s: %s", accelerator, reason)
+}
+
+func fingerprint(t *testing.T, m Machine) string {
+	t.Helper()
+	f, err := m.Fingerprint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
 }

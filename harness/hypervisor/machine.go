@@ -71,56 +71,6 @@ func (m Machine) absolute() (Machine, error) {
 	return m, nil
 }
 
-// plugged makes sure that somebody listens at the other end of the card: QEMU
-// starts without a word if nobody does, and the guest is off the network
-// (seen with QEMU 7.2). To try to listen tells without a connection.
-func (n NIC) plugged(ctx context.Context) error {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(n.Port)))
-	if err != nil {
-		return nil
-	}
-	l.Close()
-	return fmt.Errorf("nothing listens on 127.0.0.1:%d, where the card %s is to be plugged in", n.Port, n.MAC)
-}
-
-// emulator is the QEMU of Debian, Ubuntu and Fedora.
-const emulator = "/usr/bin/qemu-system-x86_64"
-
-// absolute is the machine with its paths as the daemon, whose working directory
-// is another, understands them.
-func (m Machine) absolute() (Machine, error) {
-	for _, path := range []*string{&m.Kernel, &m.Initrd, &m.Disk, &m.CDROM, &m.Console} {
-		if *path == "" {
-			continue
-		}
-		abs, err := filepath.Abs(*path)
-		if err != nil {
-			return m, err
-		}
-		*path = abs
-	}
-	return m, nil
-}
-
-// Shape is the machine without what may differ between a save and its restore:
-// paths and ports. A saved state fits machines of the same shape.
-func (m Machine) Shape() string {
-	for _, path := range []*string{&m.Kernel, &m.Initrd, &m.Disk, &m.CDROM, &m.Console} {
-		if *path != "" {
-			*path = "/"
-		}
-	}
-	m.NICs = slices.Clone(m.NICs)
-	for i := range m.NICs {
-		m.NICs[i].Port = 1
-	}
-	xml, err := m.xml()
-	if err != nil {
-		return fmt.Sprintf("%+v", m)
-	}
-	return xml
-}
-
 // xml is the domain definition.
 func (m Machine) xml() (string, error) {
 	d := &libvirtxml.Domain{
