@@ -17,8 +17,10 @@ import (
 	"innkeeper/agent/systems/section"
 )
 
-// describeDeadline bounds the describe of a plugin not yet known.
-const describeDeadline = 20 * time.Second
+// describeDeadline bounds the describe of a plugin not yet known. It is long,
+// as what failed is not asked again for describeAgain: a guest that was just
+// restored on a busy host took 20 s.
+const describeDeadline = 60 * time.Second
 
 // describeAgain is when a plugin that could not describe itself is asked
 // again though its file is the same.
