@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"innkeeper/images/system"
 )
@@ -114,6 +115,35 @@ func TestAFailedBuildLeavesNothing(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(s.dir, "*image-x"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("left %v, %v", left, err)
+	}
+}
+
+func TestTheLeastUsedEntriesGo(t *testing.T) {
+	s, _ := newStore(t)
+	var n atomic.Int32
+	names := []string{"image-x-0", "image-x-1", "image-x-2", "image-x-3", "image-x-4", "image-x-5"}
+	for i, name := range append([]string{"image-y-0", "image-x-y-0"}, names...) {
+		dir, err := s.ensure(t.Context(), name, filler(&n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		used := time.Now().Add(time.Duration(i-20) * time.Hour)
+		if err := os.Chtimes(filepath.Join(dir, manifestName), used, used); err != nil {
+			t.Fatal(err)
+		}
+		if name == "image-x-3" { // used again since: image-x-0 stays, image-x-1 goes
+			if _, err := s.ensure(t.Context(), "image-x-0", filler(&n)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for name, want := range map[string]bool{
+		"image-y-0": true, "image-x-y-0": true, "image-x-0": true, "image-x-1": false, "image-x-2": false, "image-x-5": true,
+	} {
+		_, err := os.Stat(filepath.Join(s.dir, name))
+		if got := err == nil; got != want {
+			t.Errorf("%s is there: %v", name, got)
+		}
 	}
 }
 

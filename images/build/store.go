@@ -75,7 +75,11 @@ func (s *store) fill(ctx context.Context, name string, fill func(ctx context.Con
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
-	return os.Rename(work, dir)
+	if err := os.Rename(work, dir); err != nil {
+		return err
+	}
+	s.prune(name)
+	return nil
 }
 
 // seal removes scratch folders, makes the files read-only, writes the manifest
