@@ -77,7 +77,8 @@ func Examine(cache string) []Finding {
 	return append(list,
 		file("libvirt's QEMU driver", driver, driverPackage),
 		file("Debian's archive keys", keyring, "debian-archive-keyring"),
-		file("C library headers", "/usr/include/stdio.h", "libc6-dev"),
+		phpXML(),
+		advice(file("C library headers", "/usr/include/stdio.h", "libc6-dev")),
 		libvirtUser(), memory(), disk(cache), temporary())
 }
 
@@ -180,6 +181,24 @@ func file(name, path, pkg string) Finding {
 		return Finding{Name: name, Fatal: true, Detail: "missing: apt-get install " + pkg, Packages: []string{pkg}}
 	}
 	return Finding{Name: name, OK: true, Detail: path}
+}
+
+// advice is a finding without which the matrix can run.
+func advice(f Finding) Finding {
+	f.Fatal = false
+	return f
+}
+
+// phpXML checks for the extension with which pfSense's configuration is read.
+func phpXML() Finding {
+	f := Finding{Name: "PHP's XML parser"}
+	if err := exec.Command("php", "-r", `exit(extension_loaded("xml") ? 0 : 1);`).Run(); err != nil {
+		f.Detail = "missing, needed for tests of the pfSense doubles: apt-get install php-xml"
+		f.Packages = []string{"php-xml"}
+		return f
+	}
+	f.OK, f.Detail = true, "loaded"
+	return f
 }
 
 // libvirtUser checks the account that libvirtd looks up before it reads
