@@ -1,15 +1,10 @@
 package service
 
-import (
-	"context"
-	"errors"
-)
+import "context"
 
 // Argument is what the Windows service manager adds to "guestd run", so that
 // guestd knows whom it has to answer. Elsewhere it means nothing.
 const Argument = "--service"
-
-var errNotWindows = errors.New("this is no Windows machine")
 
 // Windows is a service of the Windows service manager, which is there only in
 // a guestd built for Windows.

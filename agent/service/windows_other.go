@@ -2,7 +2,12 @@
 
 package service
 
-import "context"
+import (
+	"context"
+	"errors"
+)
+
+var errNotWindows = errors.New("this is no Windows machine")
 
 func (windowsService) install(context.Context) error         { return errNotWindows }
 func (windowsService) uninstall(context.Context) error       { return errNotWindows }
