@@ -34,7 +34,6 @@ func (s *store) prune(name string) {
 	for i, e := range entries {
 		if i >= kept && filepath.Base(e.dir) != name {
 			_ = os.RemoveAll(e.dir)
-			_ = os.Remove(e.dir + ".lock")
 		}
 	}
 }
