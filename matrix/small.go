@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -78,11 +77,6 @@ func listCommand(_ context.Context, args []string) error {
 	return w.Flush()
 }
 
-func built(cache, name, hash string) bool {
-	matches, _ := filepath.Glob(filepath.Join(cache, "images", name, hash+"*"))
-	return len(matches) > 0
-}
-
 func vendorImages(s system.System) string {
 	var versions []string
 	for _, v := range s.Vendor {
@@ -107,13 +101,19 @@ func keptIn(found []runs.Found, name string) string {
 }
 
 func imagesCommand(ctx context.Context, args []string) error {
-	f := flags("images", "[SYSTEM...]", "  matrix images\n  matrix images windows\n")
+	f := flags("images", "[SYSTEM...]", "  matrix images\n  matrix images windows\n  matrix images --prune\n")
+	old := f.Bool("prune", false, "remove images of recipes that are no longer, and saved guests")
 	cache := cacheFlag(f)
 	if err := parse(f, args); err != nil {
 		return err
 	}
 	systems, err := chosen(f.Args())
 	if err != nil {
+		return err
+	}
+	if *old {
+		removed, err := prune(*cache, catalogue.All())
+		fmt.Printf("removed %d folders\n", removed)
 		return err
 	}
 	if err := doctor.Fatal(doctor.Examine(*cache)); err != nil {

@@ -278,7 +278,7 @@ func disk(cache string) Finding {
 }
 
 func hasImages(cache string) bool {
-	images, _ := filepath.Glob(filepath.Join(cache, "images", "*", "*"))
+	images, _ := filepath.Glob(filepath.Join(cache, "images", "image-*-????????????????"))
 	return len(images) >= 6
 }
 
