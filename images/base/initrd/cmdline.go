@@ -44,7 +44,7 @@ func parseCommandLine(line string) (commandLine, error) {
 
 func (c commandLine) check() error {
 	if !strings.HasPrefix(c.root, "/dev/") {
-		return errors.New("the kernel command line has no root=/dev/...")
+		return errors.New("the kernel command line does not name a device as root=")
 	}
 	return nil
 }

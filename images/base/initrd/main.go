@@ -18,11 +18,11 @@ import (
 const newRoot = "/newroot"
 
 func main() {
-	if err := start(); err != nil {
-		// The kernel panics when its first program ends, with this line above.
-		fmt.Fprintln(os.Stderr, "initrd:", err)
-		os.Exit(1)
-	}
+	// start does not return if all went well: it has become the guest's init.
+	err := start()
+	// The kernel panics when its first program ends, with this line above.
+	fmt.Fprintln(os.Stderr, "initrd:", err)
+	os.Exit(1)
 }
 
 func start() error {
