@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"innkeeper/agent/plugin"
 	"innkeeper/agent/systems/section"
@@ -19,8 +18,8 @@ func TestAnUnkillablePluginIsLeftToEnd(t *testing.T) {
 		t.Fatalf("mkfifo: %v %s", err, out)
 	}
 	script := shell(t, dir, "slow", `cat >/dev/null; read x <`+fifo+`; echo '{"type":"result","result":{}}'`)
-	p := plugin.Program{Path: script, Description: section.Description{Unkillable: []section.Operation{section.OpApply}}}
-	s := &plugin.Supervisor{Limits: plugin.Limits{Deadline: 100 * time.Millisecond}}
+	p := plugin.Program{Path: script, Description: section.Description{Unkillable: []section.Operation{section.OpApply}, DeadlineSeconds: 1}}
+	s := &plugin.Supervisor{}
 	var stuck *plugin.StuckError
 	if _, err := s.Call(t.Context(), p, mischief("ok")); !errors.As(err, &stuck) {
 		t.Fatalf("got %v", err)
