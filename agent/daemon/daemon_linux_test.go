@@ -217,7 +217,7 @@ func TestMischiefHarmsOnlyItsSection(t *testing.T) {
 		{"eat", "ran out of memory"},
 		{"fork", "crashed with SIGKILL"},
 		{"garbage", "broke the protocol"},
-		{"hang", "did not end within 10s"},
+		{"hang", "did not end within "},
 	} {
 		revision := uint64(2*i + 1)
 		r := g.settle(t, desired(revision, fmt.Sprintf(`{"mischief":{"do":%q},"motd":{"n":%d}}`, c.do, revision)))
