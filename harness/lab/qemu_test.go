@@ -17,7 +17,7 @@ func TestQEMU(t *testing.T) {
 	}
 	qemu, err := exec.LookPath("qemu-system-x86_64")
 	if err != nil {
-		t.Skip("qemu-system-x86_64 is not installed")
+		t.Fatal("qemu-system-x86_64 is not installed: 'matrix doctor --fix' does that, and 'go test -short' leaves this test out")
 	}
 	l := newTestLab(t, Options{})
 	for boot := 1; boot <= 2; boot++ {
@@ -47,7 +47,7 @@ func TestQEMU(t *testing.T) {
 		cancel()
 		<-exited
 		if bytes.Contains(output.Bytes(), []byte("failed to find romfile")) {
-			t.Skip("QEMU's network boot ROMs are not installed")
+			t.Fatal("QEMU's network boot ROMs are not installed: apt-get install ipxe-qemu")
 		}
 		if err != nil {
 			t.Fatalf("boot %d: %v\n%s", boot, err, output.String())

@@ -59,7 +59,7 @@ func (a *appliance) log() string {
 func each(t *testing.T, config string, test func(t *testing.T, a *appliance)) {
 	php, err := exec.LookPath("php")
 	if err != nil {
-		t.Skip("no php here; apt-get install php-cli")
+		t.Fatal("no php here: apt-get install php-cli php-xml, or 'matrix doctor --fix'")
 	}
 	for release, paths := range map[string]string{"2.6": "0", "2.7": "1", "2.8": "2"} {
 		t.Run(release, func(t *testing.T) {
