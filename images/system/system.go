@@ -117,6 +117,10 @@ type Tools struct {
 	// HostnameFiles are the files whose content and time must not move when
 	// the same name is set again, as ssh sees them.
 	HostnameFiles []string
+	// HostnameState prints what a write would change on a system that keeps
+	// names in no file, run through Exec. It tells values, not times: what is
+	// written again unchanged goes unseen there.
+	HostnameState []string
 	// Service is the command that says whether guestd runs as a service.
 	Service Check
 	// RestartService restarts guestd by the system's own means, as ssh runs it.

@@ -112,6 +112,7 @@ var System = system.System{
 				Want:        `(?i)^\s*Primary DNS suffix[ .]*: {{domain}}\s*$`,
 			},
 		},
+		HostnameState: []string{"reg", "query", `HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters`},
 		Service: system.Check{
 			Title:   "the service manager's word on guestd",
 			Command: []string{"sc", "query", "guestd"},
