@@ -38,9 +38,9 @@ rm -f d3d* dx* wined3d.dll winevulkan.dll vulkan-1.dll opengl32.dll glu32.dll dd
 	quartz.dll q*.dll mf*.dll mp3dmod.dll ms*dec* msttsengine.dll wm[apv]*.dll wmplayer.exe evr.dll amstream.dll winegstreamer.dll winedmo.dll \
 	sapi.dll mci*.dll l3codec* msacm32.drv winealsa.drv winepulse.drv winewayland.drv winex11.drv hrtfapo.dll devenum.dll \
 	mshtml.* ieframe.dll iexplore.exe npmshtml.dll mshta.exe jscript.dll vbscript.dll hhctrl.ocx msxml.dll msxml[246].dll dhtmled.ocx inetcpl.cpl \
-	msvcp[67]* msvcp[89]* msvcp1[012]* msvcr[789]* msvcr1* msvcrt20.dll msvcrt40.dll msvcrtd.dll crtdll.dll atl[189]* vcomp* \
+	msvcp[67]* msvcp[89]* msvcp1[012]* msvcr[789]* msvcr1* msvcrt20.dll msvcrt40.dll msvcrtd.dll crtdll.dll vcomp* \
 	light.msstyles uiautomationcore.dll uiribbon.dll riched*.dll msftedit.dll gdiplus.dll windowscodecsext.dll wmphoto.dll \
-	winedbg.exe winecfg.exe winefile.exe winemine.exe wordpad.exe notepad.exe taskmgr.exe regedit.exe oleview.exe view.exe progman.exe clock.exe \
+	winedbg.exe winemenubuilder.exe winecfg.exe winefile.exe winemine.exe wordpad.exe notepad.exe taskmgr.exe regedit.exe oleview.exe view.exe progman.exe clock.exe \
 	gphoto2.ds twain_32.dll sti.dll wiaservc.dll wineps.drv capi2032.dll opencl.dll wpcap.dll winusb.dll wineusb.sys winebth.sys winbluetooth* bluetoothapis.dll \
 	hid*.sys winehid.sys winebus.sys winexinput.sys mouhid.sys windows.gaming* windows.media* windows.devices* windows.ui.dll graphicscapture.dll joy.cpl
 # They accept anything, do nothing and report success: see doubles/absent.
@@ -67,6 +67,16 @@ set +a
 server=/usr/lib/wine/wineserver64
 run() { /usr/lib/wine/wine64 "$@" </dev/null >/tmp/wine.log 2>&1 || { cat /tmp/wine.log >&2; echo "setup.sh: $* failed" >&2; exit 1; }; }
 mkdir -p "$WINEPREFIX"
+# Without a driver for windows COM does not work, and with it msiexec.
+cat >"$WINEPREFIX/user.reg" <<'END'
+WINE REGISTRY Version 2
+;; All keys relative to \\User\\S-1-5-21-0-0-0-1000
+
+#arch=win64
+
+[Software\\Wine\\Drivers]
+"Graphics"="null"
+END
 $server --persistent
 run wineboot.exe --init
 reg() { run reg.exe add "$1" /v "$2" /t "$3" /d "$4" /f; }
@@ -74,6 +84,16 @@ reg() { run reg.exe add "$1" /v "$2" /t "$3" /d "$4" /f; }
 reg 'HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\ComputerName' ComputerName REG_SZ WIN-LOOKALIKE
 reg 'HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters' Hostname REG_SZ win-lookalike
 reg 'HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters' Domain REG_SZ ''
+# Wine says it is Windows 10; the catalogue says Windows Server 2022.
+version='HKLM\Software\Microsoft\Windows NT\CurrentVersion'
+reg "$version" CurrentBuild REG_SZ 20348
+reg "$version" CurrentBuildNumber REG_SZ 20348
+reg "$version" ProductName REG_SZ 'Windows Server 2022 Standard'
+reg "$version" DisplayVersion REG_SZ 21H2
+reg "$version" InstallationType REG_SZ 'Server Core'
+reg 'HKLM\SYSTEM\CurrentControlSet\Control\ProductOptions' ProductType REG_SZ ServerNT
+# Every start would look for Linux desktop menus to fill.
+run reg.exe delete 'HKLM\Software\Microsoft\Windows\CurrentVersion\RunServices' /f
 # Services that nothing here asks for would start with every boot: on demand.
 for s in PlugPlay Eventlog; do
 	reg "HKLM\\SYSTEM\\CurrentControlSet\\Services\\$s" Start REG_DWORD 3
@@ -100,5 +120,7 @@ ln -f $stubs/shutdown.exe system32/shutdown.exe
 mkdir -p '../Program Files/guestd/plugins' ../ProgramData/guestd
 
 # --- Starting ---------------------------------------------------------------
-systemctl enable ssh.service winname.service wineserver.service winscm.service winpower.path dhcp.service
+for name in init reboot poweroff halt; do
+	ln -sf /usr/bin/busybox /usr/sbin/$name
+done
 rm -f /tmp/wine.log

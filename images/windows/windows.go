@@ -6,7 +6,6 @@ import (
 	"embed"
 
 	"innkeeper/images/system"
-	"innkeeper/images/trim"
 )
 
 //go:embed all:root setup.sh
@@ -27,34 +26,35 @@ const (
 var System = system.System{
 	Name:      "windows",
 	Title:     "Windows Server",
-	MemoryMiB: 768,
+	MemoryMiB: 512,
 	Lookalike: system.Recipe{
 		GOOS: "windows", GOARCH: "amd64",
 		Underneath: "Wine 10.0 on Debian 13 userland and Linux kernel, double of shutdown.exe",
 		Packages: []string{
-			"binutils", "libwine=" + wine, "systemd-sysv", "udhcpc", "wine64=" + wine,
+			"binutils", "libwine=" + wine, "udhcpc", "wine64=" + wine,
 		},
-		Below:   trim.Files,
 		Files:   files,
-		Masked:  trim.Units,
 		DiskMiB: 1024,
 		// Wine returns to Windows code by iretq in user mode. QEMU 7.2's TCG
 		// reads its stack as the kernel would, which SMAP forbids: the kernel
 		// reports a page fault and kills the process. The kernel heeds the last
 		// clearcpuid only, so that of the base (cx16) is said again.
-		KernelArgs: append([]string{"clearcpuid=cx16,smap"}, trim.KernelArgs...),
+		KernelArgs: []string{"clearcpuid=cx16,smap"},
 		Doubles: []system.Double{
 			{Package: doubles + "winname", Path: "/usr/local/sbin/winname"},
+			{Package: doubles + "winpower", Path: "/usr/local/sbin/winpower"},
 			{Package: doubles + "winrun", Path: "/usr/local/sbin/winrun"},
 			{Package: doubles + "absent", Path: programs + "absent.exe", GOOS: "windows"},
 			{Package: doubles + "exitcode", Path: programs + "exitcode.exe", GOOS: "windows"},
 			{Package: doubles + "shutdown", Path: programs + "shutdown.exe", GOOS: "windows"},
 		},
-		Trimmed: append([]string{
+		Trimmed: []string{
 			"Wine's graphics, sound, browser, desktop programs and their Linux libraries",
 			"32-bit programs (WoW64)",
 			"commands Wine would only pretend to have (netsh, wevtutil, powershell, dism, schtasks, icacls and others): they refuse",
-		}, trim.Summary...),
+			"Debian's init, service manager and journal: busybox starts what Wine and ssh need",
+			"Wine's Plug and Play and Event Log services start on demand only",
+		},
 	},
 	Vendor: []system.VendorImage{
 		{
@@ -121,7 +121,7 @@ var System = system.System{
 		RestartService: []string{"sh", "-c", "winrun net stop guestd && winrun net start guestd"},
 		// Wine keeps no event log: what there is are the words of the Debian
 		// beneath and of Wine's server.
-		SystemLog: []string{"journalctl", "--no-pager", "--boot", "--lines=400"},
+		SystemLog: []string{"tail", "-n", "400", "/var/log/messages"},
 		Reboot:    []string{"winrun", "shutdown", "/r", "/t", "0"},
 	},
 }

@@ -15,20 +15,23 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"innkeeper/images/windows/appears"
 )
 
 const (
-	// environment is the file the systemd units share with winrun.
+	// environment is the file that Wine's start shares with winrun.
 	environment = "/etc/default/wine"
 	// ready is there once Wine's service manager runs.
-	ready = "/run/winscm.ready"
-	// unit is the systemd unit that makes it.
-	unit = "winscm.service"
+	ready = "/run/windows.ready"
+	// startTimeout bounds the wait for it: a start takes some 10 s, and some
+	// times that where six emulated guests start on two processors.
+	startTimeout = 3 * time.Minute
 	// wine is Debian's 64-bit loader.
 	wine = "/usr/lib/wine/wine64"
 	// exitCode is the Windows program that reports an exit code in full.
@@ -74,7 +77,7 @@ func run(argv []string) error {
 	if prefix == "" {
 		return fmt.Errorf("%s names no WINEPREFIX", environment)
 	}
-	if err := awaitWindows(); err != nil {
+	if err := awaitWindows(ready, startTimeout); err != nil {
 		return err
 	}
 	drive := prefix + "/drive_c"
@@ -118,18 +121,24 @@ func resolve(drive, program string) string {
 	return program
 }
 
-// awaitWindows returns when Wine's service manager has been started. A program
-// that came earlier would start a second set of everything.
-func awaitWindows() error {
-	if _, err := os.Stat(ready); !errors.Is(err, fs.ErrNotExist) {
+// awaitWindows returns when the file ready is there. A program that came
+// earlier would start a second set of everything.
+func awaitWindows(ready string, timeout time.Duration) error {
+	w, err := appears.New(filepath.Dir(ready))
+	if err != nil {
 		return err
 	}
-	start := exec.Command("systemctl", "start", unit)
-	start.Stderr = os.Stderr
-	if err := start.Run(); err != nil {
-		return fmt.Errorf("wait for %s: %w", unit, err)
+	timer := time.AfterFunc(timeout, func() { w.Close() })
+	defer timer.Stop()
+	for {
+		if _, err := os.Stat(ready); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err := w.Next(); err != nil {
+			//lint:ignore ST1005 a name
+			return fmt.Errorf("Windows has not started within %s (no %s): see /var/log/messages", timeout, ready)
+		}
 	}
-	return nil
 }
 
 // readEnvironment reads a file of NAME=value lines, as systemd's

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 )
 
 func TestCommand(t *testing.T) {
@@ -69,5 +70,20 @@ func TestResolve(t *testing.T) {
 		if got := resolve(drive, program); got != want {
 			t.Errorf("%s is %s, want %s", program, got, want)
 		}
+	}
+}
+
+func TestAwaitWindows(t *testing.T) {
+	ready := filepath.Join(t.TempDir(), "ready")
+	if err := awaitWindows(ready, 10*time.Millisecond); err == nil {
+		t.Fatal("went on although Windows never started")
+	}
+	waited := make(chan error, 1)
+	go func() { waited <- awaitWindows(ready, time.Minute) }()
+	if err := os.WriteFile(ready, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-waited; err != nil {
+		t.Error(err)
 	}
 }
