@@ -218,7 +218,10 @@ func (c *Column) overlay() string { return filepath.Join(c.o.Work, "disk.qcow2")
 
 // up starts the guest, warm if it can, and connects to it.
 func (c *Column) up(ctx context.Context) error {
-	c.Guest = guest.New(guest.Options{System: c.System, Signer: labkey.Signer(), Dial: c.dialSSH})
+	c.Guest = guest.New(guest.Options{
+		System: c.System, Signer: labkey.Signer(), Dial: c.dialSSH,
+		Resets: func(ctx context.Context) (<-chan struct{}, error) { return c.Domain.Resets(ctx) },
+	})
 	store := warm.Store{Dir: filepath.Join(c.o.Cache, "warm")}
 	key, err := c.warmKey()
 	if err != nil {

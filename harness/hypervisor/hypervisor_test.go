@@ -81,9 +81,16 @@ func TestPowerIsCutAndComesBack(t *testing.T) {
 	if err := d.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "runs already") {
 		t.Errorf("starting a domain that runs: %v", err)
 	}
+	watching, stop := context.WithCancel(t.Context())
+	resets, err := d.Resets(watching)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := d.Reset(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	within(t, 10*time.Second, resets, "news of the reset")
+	stop()
 	eventually(t, helloes(3), func() string { return "no third hello after the reset" })
 	select {
 	case <-d.Ended():
