@@ -1,11 +1,14 @@
 package specs
 
 import (
+	"encoding/json"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
 	"innkeeper/agent/state"
 	"innkeeper/harness/guest"
+	"innkeeper/images/system"
 )
 
 var _ = Describe("hostname", Label("hostname"), func() {
@@ -18,8 +21,7 @@ var _ = Describe("hostname", Label("hostname"), func() {
 	}, SpecTimeout(2*settleTimeout))
 
 	It("writes nothing when the same name is chosen again", func(ctx SpecContext) {
-		name := guest.Names{Name: names("same"), Domain: "lab.test"}
-		agent.settle(ctx, agent.choose(ctx, hostname(name)))
+		name := named(ctx)
 		before := written(ctx)
 		Expect(before).NotTo(BeEmpty())
 
@@ -30,9 +32,8 @@ var _ = Describe("hostname", Label("hostname"), func() {
 	}, SpecTimeout(3*settleTimeout))
 
 	It("refuses an invalid name with the field's path and keeps the old one", func(ctx SpecContext) {
-		name := guest.Names{Name: names("good"), Domain: "lab.test"}
-		accepted := agent.choose(ctx, hostname(name))
-		agent.settle(ctx, accepted)
+		name := named(ctx)
+		accepted := agent.now(ctx).Revision
 
 		refused := agent.choose(ctx, map[string]any{"hostname": state.Hostname{Name: "under_score", Domain: "lab.test"}})
 		report := agent.await(ctx, settleTimeout, "a refusal", func(r state.Reported) bool {
@@ -57,6 +58,23 @@ func written(ctx SpecContext) string {
 	return stamps + out.Stdout
 }
 
+// named tells the name that is chosen and in sync; if there is none, it gives
+// the host one. A change costs a guest under emulation seconds: specs that need
+// some name share it.
+func named(ctx SpecContext) guest.Names {
+	GinkgoHelper()
+	report := agent.now(ctx)
+	if section, managed := report.Sections["hostname"]; managed && section.Status == state.InSync {
+		var h state.Hostname
+		Expect(json.Unmarshal(section.Actual, &h)).To(Succeed())
+		return guest.Names{Name: h.Name, Domain: h.Domain}
+	}
+	name := guest.Names{Name: names("inn"), Domain: "lab.test"}
+	report = agent.settle(ctx, agent.choose(ctx, hostname(name)))
+	Expect(report.Sections["hostname"].Status).To(Equal(state.InSync), report.Sections["hostname"].Message)
+	return name
+}
+
 func hostname(n guest.Names) map[string]any {
 	return map[string]any{"hostname": state.Hostname{Name: n.Name, Domain: n.Domain}}
 }
@@ -64,11 +82,12 @@ func hostname(n guest.Names) map[string]any {
 // expectName asks every tool of the system that knows the host name.
 func expectName(ctx SpecContext, n guest.Names, rebooted bool) {
 	GinkgoHelper()
-	Expect(sys().Tools.Hostname).NotTo(BeEmpty(), "the catalogue has no way to observe the host name")
+	var checks []system.Check
 	for _, check := range sys().Tools.Hostname {
-		if check.AfterReboot && !rebooted {
-			continue
+		if rebooted || !check.AfterReboot {
+			checks = append(checks, check)
 		}
-		Expect(column.Guest.Observe(ctx, check, n)).To(Succeed())
 	}
+	Expect(checks).NotTo(BeEmpty(), "the catalogue has no way to observe the host name")
+	Expect(column.Guest.ObserveAll(ctx, checks, n)).To(Succeed())
 }

@@ -24,9 +24,9 @@ var _ = Describe("the line to the platform", Label("link", "hostname", "fault"),
 	}, SpecTimeout(3*settleTimeout))
 
 	It("keeps what was accepted in force while the platform is gone, across a restart of the service", func(ctx SpecContext) {
-		name := guest.Names{Name: names("alone"), Domain: "lab.test"}
-		revision := agent.choose(ctx, hostname(name))
-		before := agent.settle(ctx, revision).Agent
+		name := named(ctx)
+		now := agent.now(ctx)
+		revision, before := now.Revision, now.Agent
 		agent.hangUp()
 		DeferCleanup(agent.pickUp)
 		_, err := column.Guest.Raw(ctx, sys().Tools.RestartService...)

@@ -17,9 +17,9 @@ var _ = Describe("after a reboot", Ordered, Label("reboot"), func() {
 	)
 
 	BeforeAll(func(ctx SpecContext) {
-		name = guest.Names{Name: names("kept"), Domain: "lab.test"}
-		revision = agent.choose(ctx, hostname(name))
-		before = agent.settle(ctx, revision).Agent
+		name = named(ctx)
+		now := agent.now(ctx)
+		revision, before = now.Revision, now.Agent
 		reboot(ctx)
 	}, NodeTimeout(rebootTimeout+settleTimeout))
 

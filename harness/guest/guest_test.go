@@ -165,6 +165,31 @@ func TestObserveQuotesTheAnswer(t *testing.T) {
 	}
 }
 
+func TestSeveralToolsAreAskedAtOnce(t *testing.T) {
+	g, _ := newGuest(t, system.System{Name: "windows", Tools: system.Tools{Exec: []string{"echo", "run"}}})
+	file := tempFile(t, "")
+	checks := []system.Check{
+		{Title: "counted", Command: []string{"sh", "-c", "echo x >> " + file + "; wc -l < " + file}, Raw: true, Want: `^\s*1$`},
+		{Title: "no end of line", Command: []string{"printf", "web1"}, Raw: true, Want: `^{{name}}$`},
+		{Title: "counted once", Command: []string{"sh", "-c", "echo x >> " + file + "; wc -l < " + file}, Raw: true, Want: `^\s*1$`},
+		{Title: "by exec", Command: []string{"hostname"}, Want: `^run hostname$`},
+		{Title: "ends badly", Command: []string{"sh", "-c", "echo web1; echo oh >&2; exit 3"}, Raw: true, Want: `^{{name}}$`},
+	}
+	if err := g.ObserveAll(t.Context(), checks, Names{Name: "web1"}); err != nil {
+		t.Error(err)
+	}
+	err := g.ObserveAll(t.Context(), checks[1:], Names{Name: "web2"})
+	for _, want := range []string{"no end of line", `"web1"`, "ends badly", "exit status 3", `"oh\n"`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not say %s: %v", want, err)
+		}
+	}
+	checks[0].Command = []string{"exit", "0"}
+	if err := g.ObserveAll(t.Context(), checks, Names{Name: "web1"}); err == nil || !strings.Contains(err.Error(), "answers") {
+		t.Errorf("a command that ends the shell gives %v", err)
+	}
+}
+
 func TestStampsTellAWrite(t *testing.T) {
 	g, _ := newGuest(t, system.System{Name: "ubuntu"})
 	file := tempFile(t, "one")
