@@ -20,6 +20,8 @@ type keeper struct {
 	r    *Reconciler
 	name string
 	wake chan struct{} // of capacity 1: the target may have changed
+	// quarantine is used by run alone.
+	quarantine plugin.Quarantine
 
 	mu     sync.Mutex
 	target target
@@ -136,6 +138,9 @@ func (k *keeper) try(ctx context.Context, t target) outcome {
 	if err != nil {
 		return failure(err)
 	}
+	if err := k.quarantine.Admit(program, t.revision); err != nil {
+		return failure(err)
+	}
 	x := &transaction{
 		caller: k.r.o.Caller, program: program, section: k.name,
 		revision: t.revision, desired: t.desired, turn: k.r.turn,
@@ -144,7 +149,9 @@ func (k *keeper) try(ctx context.Context, t target) outcome {
 			k.settle(t, outcome{status: state.Applying, changes: changes})
 		},
 	}
-	return x.run(ctx)
+	o := x.run(ctx)
+	k.quarantine.Ended(o.err)
+	return o
 }
 
 // carry says that the new revision stands as the one before did.

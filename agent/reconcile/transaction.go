@@ -24,6 +24,8 @@ type outcome struct {
 	changes []string
 	// again says that it failed and is to be tried again later.
 	again bool
+	// err is what failed, nil if nothing did.
+	err error
 }
 
 // transaction is one attempt to make one section true:
@@ -143,10 +145,13 @@ func (t *transaction) call(ctx context.Context, op section.Operation, plan *sect
 
 // failure tells an error as an outcome.
 func failure(err error) outcome {
-	o := outcome{status: state.Failed, message: err.Error(), again: true}
+	o := outcome{status: state.Failed, message: err.Error(), again: true, err: err}
+	var quarantined *plugin.QuarantinedError
 	var unserved *plugin.UnservedError
 	var own *section.Error
 	switch {
+	case errors.As(err, &quarantined):
+		o.again = false
 	case errors.As(err, &unserved):
 		o.status, o.again = state.Unsupported, false
 	case errors.As(err, &own) && own.Code == section.Unsupported:
