@@ -80,7 +80,9 @@ func (a app) listPlugins(ctx context.Context, sys systems.System, asJSON bool) e
 	for name, d := range descriptions(sys) {
 		builtin[name] = plugin.Builtin(sys.Layout().Binary, name, sys.Name(), d)
 	}
-	all := (&plugin.Directory{Path: sys.Layout().PluginDir, Caller: supervisor}).Add(ctx, builtin)
+	directory := &plugin.Directory{Path: sys.Layout().PluginDir, Caller: supervisor}
+	defer directory.Close()
+	all := directory.Add(ctx, builtin)
 	list := []listed{}
 	for _, name := range slices.Sorted(maps.Keys(all.BySection)) {
 		p := all.BySection[name]

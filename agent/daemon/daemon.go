@@ -71,10 +71,12 @@ func Run(ctx context.Context, o Options) error {
 
 	d := &daemon{o: o, status: statusFile{path: filepath.Join(o.StateDir, statusName), machine: guest.Local()}}
 	supervisor := &plugin.Supervisor{Limits: o.Limits, Log: o.Log}
+	catalogue := o.catalogue(supervisor)
+	defer catalogue.Close()
 	started := time.Now().UTC()
 	d.Reconciler = reconcile.New(reconcile.Options{
 		Guest: o.Guest, Machine: guest.Local(), StateDir: o.StateDir,
-		Catalogue: o.catalogue(supervisor), Caller: supervisor, System: o.System,
+		Catalogue: catalogue, Caller: supervisor, System: o.System,
 		Agent:  state.Agent{Version: o.Version, Target: o.Target, PID: os.Getpid(), Started: started, Notes: o.Notes},
 		Report: d.report, Log: o.Log,
 	})

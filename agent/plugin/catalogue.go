@@ -3,9 +3,9 @@ package plugin
 import (
 	"context"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
-	"sync"
 )
 
 // Catalogue knows the program of every section: the agent's own and those of
@@ -15,9 +15,6 @@ type Catalogue struct {
 	Builtin map[string]Program
 	// Directory may be nil.
 	Directory *Directory
-
-	mu   sync.Mutex
-	last Programs
 }
 
 // UnservedError says that no program serves a section.
@@ -36,54 +33,52 @@ func (e *UnservedError) Error() string {
 	return s
 }
 
-// Find gives the program of a section. Only for a section that is not the
-// agent's own does it look into the plugin directory, so that a plugin there
-// that hangs delays no other section. The error is an *UnservedError.
+// Find gives the program of a section. It never waits for a plugin of the
+// directory for the sake of another's section: only while nobody who has
+// described itself serves the section is there something to wait for. The
+// error is an *UnservedError, or that of ctx.
 func (c *Catalogue) Find(ctx context.Context, name string) (Program, error) {
 	if p, ok := c.Builtin[name]; ok {
 		return p, nil
 	}
-	all := c.Scan(ctx)
-	if p, ok := all.BySection[name]; ok {
+	if c.Directory == nil {
+		return Program{}, &UnservedError{Section: name}
+	}
+	p, all, ok := c.Directory.Find(ctx, c.Builtin, name)
+	if ok {
 		return p, nil
+	}
+	if ctx.Err() != nil {
+		return Program{}, fmt.Errorf("find the plugin of the section %q: %w", name, context.Cause(ctx))
 	}
 	return Program{}, &UnservedError{Section: name, Refused: all.Refused}
 }
 
-// Scan looks at the plugin directory and gives all there is.
+// Scan looks at the plugin directory, waits until all in it have described
+// themselves, and gives all there is.
 func (c *Catalogue) Scan(ctx context.Context) Programs {
-	all := Programs{BySection: c.Builtin}
+	if c.Directory == nil {
+		return Programs{BySection: c.Builtin}
+	}
+	return c.Directory.Add(ctx, c.Builtin)
+}
+
+// Close ends and awaits what is still being asked.
+func (c *Catalogue) Close() {
 	if c.Directory != nil {
-		all = c.Directory.Add(ctx, c.Builtin)
+		c.Directory.Close()
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.last = all
-	return all
 }
 
-// Sections are the names of all sections served, as last scanned.
+// Sections are the names of all sections served, as far as is known.
 func (c *Catalogue) Sections() []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	served := c.last.BySection
-	if served == nil {
-		served = c.Builtin
-	}
-	names := make([]string, 0, len(served))
-	for name := range served {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
+	return slices.Sorted(maps.Keys(c.known().BySection))
 }
 
-// Notes are one line for each executable that was refused in the last scan.
+// Notes are one line for each executable that is refused, as far as is known.
 func (c *Catalogue) Notes() []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	var notes []string
-	for _, r := range c.last.Refused {
+	for _, r := range c.known().Refused {
 		reason := r.Reason
 		if !strings.HasPrefix(reason, r.Path) {
 			reason = r.Path + ": " + reason
@@ -91,4 +86,11 @@ func (c *Catalogue) Notes() []string {
 		notes = append(notes, "plugin refused: "+reason)
 	}
 	return notes
+}
+
+func (c *Catalogue) known() Programs {
+	if c.Directory == nil {
+		return Programs{BySection: c.Builtin}
+	}
+	return c.Directory.Known(c.Builtin)
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"innkeeper/agent/plugin"
@@ -16,11 +17,14 @@ import (
 // counting notes who is asked.
 type counting struct {
 	plugin.Supervisor
+	mu    sync.Mutex
 	asked []string
 }
 
 func (c *counting) Call(ctx context.Context, p plugin.Program, q plugin.Request) (json.RawMessage, error) {
+	c.mu.Lock()
 	c.asked = append(c.asked, filepath.Base(p.Path)+" "+string(q.Operation))
+	c.mu.Unlock()
 	return c.Supervisor.Call(ctx, p, q)
 }
 
