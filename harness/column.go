@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -65,6 +66,8 @@ type Column struct {
 	daemon  *hypervisor.Daemon
 	machine hypervisor.Machine
 	start   string // "warm" or "cold"
+
+	watchers sync.WaitGroup // one for each start of the domain
 }
 
 // Open brings a guest up. Whatever it started is ended again if it fails.
@@ -112,6 +115,7 @@ func (c *Column) Close(ctx context.Context) error {
 	}
 	if c.host != nil {
 		errs = append(errs, c.host.Close())
+		c.watchers.Wait()
 	}
 	if c.daemon != nil {
 		errs = append(errs, c.daemon.Close(ctx))
@@ -218,10 +222,7 @@ func (c *Column) overlay() string { return filepath.Join(c.o.Work, "disk.qcow2")
 
 // up starts the guest, warm if it can, and connects to it.
 func (c *Column) up(ctx context.Context) error {
-	c.Guest = guest.New(guest.Options{
-		System: c.System, Signer: labkey.Signer(), Dial: c.dialSSH,
-		Resets: func(ctx context.Context) (<-chan struct{}, error) { return c.Domain.Resets(ctx) },
-	})
+	c.Guest = guest.New(guest.Options{System: c.System, Signer: labkey.Signer(), Dial: c.dialSSH})
 	store := warm.Store{Dir: filepath.Join(c.o.Cache, "warm")}
 	key, err := c.warmKey()
 	if err != nil {
@@ -326,10 +327,26 @@ func (c *Column) connect(ctx context.Context, limit time.Duration) error {
 	defer cancel()
 	err := c.Guest.Connect(waiting)
 	if err == nil {
-		return nil
+		return c.watchResets(ctx)
 	}
 	console, _ := c.Domain.Console()
 	return &hypervisor.GuestError{Domain: c.machine.Name, Op: "start", Err: err, Console: console}
+}
+
+// watchResets drops the ssh connection when the machine is reset, for as long
+// as the domain lives. A guest whose network goes down before its sshd hangs up
+// leaves a connection that answers nothing and does not end.
+func (c *Column) watchResets(ctx context.Context) error {
+	resets, err := c.Domain.Resets(context.WithoutCancel(ctx)) // ends with the host's connection
+	if err != nil {
+		return err
+	}
+	c.watchers.Go(func() {
+		for range resets {
+			c.Guest.Disconnect()
+		}
+	})
+	return nil
 }
 
 func (c *Column) dialSSH(ctx context.Context) (net.Conn, error) {

@@ -71,3 +71,16 @@ func TestDownClearsAwayWhatAKilledRunLeft(t *testing.T) {
 		t.Errorf("%s is still there", left)
 	}
 }
+
+func TestSoakSpecsRunOnlyIfNamed(t *testing.T) {
+	for given, want := range map[string]string{
+		"":                 "!soak",
+		"hostname || link": "(hostname || link) && !soak",
+		"soak && hostname": "soak && hostname",
+		"fault && !soak":   "fault && !soak",
+	} {
+		if got := filter(given); got != want {
+			t.Errorf("filter(%q) = %q, want %q", given, got, want)
+		}
+	}
+}

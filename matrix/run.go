@@ -80,10 +80,11 @@ func runFlags(args []string) (*runOptions, error) {
 	f := flags("run", "[SYSTEM...]", `  matrix run
   matrix run pfsense freenas --labels 'hostname && !fault'
   matrix run --focus 'keeps it across a reboot'
+  matrix run --labels soak --timeout 3h
   matrix run --fidelity vendor --image pfsense=pfsense-2.7.2.qcow2 pfsense
 `)
 	f.StringVar(&o.focus, "focus", "", "run the specs whose text matches this `regexp`")
-	f.StringVar(&o.labels, "labels", "", "run the specs that this Ginkgo label `filter` selects (hostname, service, plugin, link, fault ...)")
+	f.StringVar(&o.labels, "labels", "", "run the specs that this Ginkgo label `filter` selects (hostname, service, plugin, link, fault ...); soak, of many minutes, only if it is named")
 	f.StringVar(&o.fidelity, "fidelity", string(system.Lookalike), "`least` fidelity of every image: lookalike or vendor")
 	f.StringArrayVar(&o.images, "image", nil, "boot `SYSTEM=FILE.qcow2` in place of the lookalike (root logs in by the lab key)")
 	f.BoolVar(&o.keep, "keep", false, "leave the guests running, for matrix shell; matrix down ends them")
@@ -167,6 +168,9 @@ func (o *runOptions) run(ctx context.Context, r *runs.Run) (*report.Report, erro
 		return nil, err
 	}
 	view.Step("columns begin, seed %d", o.seed)
+	if !strings.Contains(o.labels, soak) {
+		view.Step("specs labelled soak are left out: --labels soak runs them")
+	}
 	plans, err := o.plans(made, r)
 	if err != nil {
 		return nil, err
@@ -276,10 +280,22 @@ func (o *runOptions) columnArgs() []string {
 	if o.focus != "" {
 		args = append(args, "--ginkgo.focus="+o.focus)
 	}
-	if o.labels != "" {
-		args = append(args, "--ginkgo.label-filter="+o.labels)
+	return append(args, "--ginkgo.label-filter="+filter(o.labels))
+}
+
+// soak is the label of specs that take many minutes. They run only if asked for.
+const soak = "soak"
+
+// filter is the label filter of a column: soak specs are left out unless the
+// filter given names them.
+func filter(given string) string {
+	switch {
+	case strings.Contains(given, soak):
+		return given
+	case given == "":
+		return "!" + soak
 	}
-	return args
+	return "(" + given + ") && !" + soak
 }
 
 func terminalWidth() int {

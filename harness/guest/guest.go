@@ -28,9 +28,6 @@ type Options struct {
 	User string
 	// Dial opens a TCP connection to the guest's sshd.
 	Dial func(ctx context.Context) (net.Conn, error)
-	// Resets receives when the machine is reset, until ctx ends. Without it a
-	// reboot whose guest does not hang up is noticed late.
-	Resets func(ctx context.Context) (<-chan struct{}, error)
 }
 
 // Guest is one guest. Its methods are safe for concurrent use and share one

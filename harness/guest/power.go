@@ -24,12 +24,6 @@ func (g *Guest) Reboot(ctx context.Context) error {
 		return err
 	}
 	gone := g.Gone()
-	watching, stop := context.WithCancel(ctx)
-	defer stop()
-	reset, err := g.resets(watching)
-	if err != nil {
-		return err
-	}
 	var dropped *ExitError
 	if _, err := g.Raw(ctx, g.o.System.Tools.Reboot...); errors.As(err, &dropped) && dropped.Output.ExitCode > 0 && dropped.Output.ExitCode < 128 {
 		return fmt.Errorf("reboot: %w", err)
@@ -38,22 +32,12 @@ func (g *Guest) Reboot(ctx context.Context) error {
 	defer timer.Stop()
 	select {
 	case <-gone:
-	case <-reset:
-		g.Disconnect() // it went down without hanging up
 	case <-timer.C:
 		g.Disconnect() // a kernel that stopped without a word: the new boot tells
 	case <-ctx.Done():
 		return fmt.Errorf("%s: waiting for the reboot to begin: %w", g.o.System.Name, context.Cause(ctx))
 	}
 	return g.awaitBoot(ctx, before.Stdout)
-}
-
-// resets is the machine's own word that it was reset; nil where nobody knows.
-func (g *Guest) resets(ctx context.Context) (<-chan struct{}, error) {
-	if g.o.Resets == nil {
-		return nil, nil
-	}
-	return g.o.Resets(ctx)
 }
 
 // awaitBoot connects until the guest answers from a boot other than before.

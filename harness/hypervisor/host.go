@@ -20,8 +20,9 @@ type Host struct {
 	lives   *lives
 	probe   func() (Accelerator, string)
 
-	cancel context.CancelFunc // ends the stream of events
-	events sync.WaitGroup     // the one that reads it
+	open   context.Context    // until Close: how long events are streamed
+	cancel context.CancelFunc // ends the streams of events
+	events sync.WaitGroup     // those that read them
 	calls  sync.WaitGroup     // requests under way, left by their callers or not
 }
 
@@ -38,7 +39,7 @@ func Connect(ctx context.Context, socket string) (*Host, error) {
 		conn: libvirt.NewWithDialer(dialers.NewAlreadyConnected(wire)), wire: wire,
 		lives: newLives(), probe: sync.OnceValues(chooseAccelerator),
 	}
-	if err := h.open(op); err != nil {
+	if err := h.start(op); err != nil {
 		stop()
 		wire.Close()
 		return nil, errors.Join(err, context.Cause(ctx))
@@ -49,7 +50,7 @@ func Connect(ctx context.Context, socket string) (*Host, error) {
 	return h, nil
 }
 
-func (h *Host) open(op string) error {
+func (h *Host) start(op string) error {
 	if err := h.conn.ConnectToURI(libvirt.QEMUSystem); err != nil {
 		return &HostError{op, err, "is libvirt-daemon-driver-qemu installed?"}
 	}
@@ -68,7 +69,7 @@ func (h *Host) open(op string) error {
 		cancel()
 		return &HostError{op, err, ""}
 	}
-	h.cancel = cancel
+	h.open, h.cancel = ctx, cancel
 	h.events.Go(func() { h.lives.follow(stream) })
 	return nil
 }
