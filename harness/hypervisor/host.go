@@ -18,6 +18,7 @@ type Host struct {
 	wire    net.Conn
 	version string
 	lives   *lives
+	resets  resets
 	probe   func() (Accelerator, string)
 
 	open   context.Context    // until Close: how long events are streamed

@@ -92,6 +92,19 @@ func TestPowerIsCutAndComesBack(t *testing.T) {
 	within(t, 10*time.Second, resets, "news of the reset")
 	stop()
 	eventually(t, helloes(3), func() string { return "no third hello after the reset" })
+	if err := d.PowerCut(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if resets, err = d.Resets(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Reset(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	within(t, 10*time.Second, resets, "news of a reset after a new start")
 	select {
 	case <-d.Ended():
 		t.Error("the reset ended the domain")
