@@ -12,7 +12,9 @@ import (
 func (a app) overview(w io.Writer) {
 	fmt.Fprint(w, "guestd makes this machine what its owner chose on the platform, and says back what is there.\n\nUsage:\n  guestd COMMAND [flags]\n\nCommands:\n")
 	for _, c := range a.commands() {
-		fmt.Fprintf(w, "  %-10s %s\n", c.name, c.summary)
+		if !c.hidden {
+			fmt.Fprintf(w, "  %-10s %s\n", c.name, c.summary)
+		}
 	}
 	fmt.Fprint(w, "\nExamples:\n  guestd install --join join.json\n  guestd status\n\nMore on a command: guestd COMMAND --help\n")
 }

@@ -52,6 +52,8 @@ type command struct {
 	// summary is one line; more is told by the command's own help.
 	summary, more string
 	examples      []string
+	// hidden commands are started by guestd itself and not told of.
+	hidden bool
 	// prepare defines the flags and gives what is to be done with the
 	// arguments that are left of them.
 	prepare func(f *pflag.FlagSet) func(ctx context.Context, args []string) error
@@ -61,6 +63,7 @@ func (a app) commands() []command {
 	return []command{
 		a.runCommand(), a.installCommand(), a.uninstallCommand(), a.statusCommand(),
 		a.versionCommand(), a.detectCommand(), a.pluginCommand(),
+		a.guardianCommand(),
 	}
 }
 
@@ -114,7 +117,9 @@ func (a app) lookup(name string) (command, error) {
 		if c.name == name {
 			return c, nil
 		}
-		names = append(names, c.name)
+		if !c.hidden {
+			names = append(names, c.name)
+		}
 	}
 	return command{}, usageError{fmt.Errorf("no command is named %q; there are %s", name, strings.Join(names, ", "))}
 }

@@ -54,7 +54,8 @@ func prepare(dir, id string) (*bells, error) {
 	return b, nil
 }
 
-// ready waits until the guardian is.
+// ready waits until the guardian is. From then on the guardian alone holds its
+// life open.
 func (b *bells) ready(ctx context.Context, p *process) error {
 	if p != nil {
 		var cancel context.CancelCauseFunc
@@ -72,6 +73,9 @@ func (b *bells) ready(ctx context.Context, p *process) error {
 		}()
 	}
 	_, err := readUntil(ctx, b.pending, make([]byte, 1))
+	if err == nil {
+		b.close()
+	}
 	return err
 }
 
@@ -96,7 +100,6 @@ func (b *bells) ended(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	b.close()
 	for err == nil {
 		_, err = readUntil(ctx, f, make([]byte, 16))
 	}

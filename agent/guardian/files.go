@@ -126,7 +126,7 @@ func (f files) list() ([]string, error) {
 		id, k, ok := strings.Cut(e.Name(), ".")
 		switch {
 		case strings.HasSuffix(e.Name(), unreadable):
-		case ok && id != "" && (isBell(k) || slices.Contains([]kind{armed, until, disarmed, firing, fired}, kind(k))):
+		case ok && idForm.MatchString(id) && (isBell(k) || slices.Contains([]kind{armed, until, disarmed, firing, fired}, kind(k))):
 			ids = append(ids, id)
 		case strings.HasPrefix(e.Name(), "."): // of WriteFile, whose process is gone
 			if err := f.machine.Remove(filepath.Join(f.dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -144,6 +144,11 @@ func (g *Guardian) arm(ctx context.Context, o Order) (_ *Armed, err error) {
 	return a, nil
 }
 
+// finishing is how long the daemon's start waits for a guardian that is at its
+// work: as long as all tries of a restore whose plugin is not slower than the
+// supervisor's default.
+const finishing = 5 * time.Minute
+
 // Settle is called at the daemon's start, before all else. What is still
 // armed is restored now: the daemon that armed it crashed, or the machine was
 // started anew. The outcomes are those and those of what fired while nobody
@@ -185,7 +190,9 @@ func (g *Guardian) settle(ctx context.Context, id string) (*Outcome, error) {
 		return nil, fmt.Errorf("take over the rollback %s: %w", id, err)
 	}
 	// A guardian that took the order before us is let to do its work.
-	if err := b.ended(ctx); err != nil {
+	patient, cancel := context.WithTimeoutCause(ctx, finishing, fmt.Errorf("it is still at it after %s", finishing))
+	defer cancel()
+	if err := b.ended(patient); err != nil {
 		return nil, fmt.Errorf("wait for the guardian of the rollback %s: %w", id, err)
 	}
 	outcome, err := g.files.outcome(id)

@@ -22,6 +22,9 @@ const look = time.Second
 // one or the other is done; what came of a restore is left for Settle and is
 // no error. If ctx ends, the order stays armed.
 func Keep(ctx context.Context, o Options, id string) error {
+	if !idForm.MatchString(id) {
+		return fmt.Errorf("%q is not the name of a guardian's order", id)
+	}
 	g := New(o)
 	p, err := takePost(g.files.dir, id)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"time"
 
 	"innkeeper/agent/plugin"
@@ -21,6 +22,8 @@ const longest = 24 * time.Hour
 func newID(revision uint64) string {
 	return fmt.Sprintf("%016x-%s", revision, rand.Text()[:8])
 }
+
+var idForm = regexp.MustCompile(`^[0-9a-f]{16}-[A-Z2-7]{8}$`)
 
 // record is an order as it lies on the disk.
 type record struct {
