@@ -9,6 +9,8 @@
 // (memory without end), fork (leaves children behind and crashes), garbage
 // (output that is not of the protocol).
 //
+// Under the name cutoff it serves another section (see cutoff.go).
+//
 // It is written against the protocol's description, docs/plugin-protocol.md,
 // and not with the agent's own code.
 package main
@@ -38,6 +40,10 @@ func main() {
 	raw, err := io.ReadAll(os.Stdin)
 	if err != nil {
 		fail("failed", "read the request: "+err.Error(), "")
+		return
+	}
+	if isCutoff() {
+		answerCutoff(raw)
 		return
 	}
 	var q request
