@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"innkeeper/agent/guest"
 	"innkeeper/agent/plugin"
 	"innkeeper/agent/systems"
 )
@@ -62,7 +63,7 @@ func (a app) serve(ctx context.Context, sys systems.System, name string) error {
 	if !ok {
 		return usageError{fmt.Errorf("guestd serves no section %q on %s; it serves %v", name, sys.Name(), slices.Sorted(maps.Keys(sections)))}
 	}
-	return plugin.Serve(ctx, name, s, a.machine, a.stdin, a.stdout)
+	return plugin.Serve(ctx, name, s, guest.Tied(a.machine), a.stdin, a.stdout)
 }
 
 // listed is one line of the list.

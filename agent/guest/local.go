@@ -16,7 +16,18 @@ import (
 // Local is the machine this process runs on.
 func Local() Machine { return local{} }
 
-type local struct{}
+// Tied is m for a process whose commands must not go on when it is killed, as
+// a plugin is when the daemon is: on Linux and FreeBSD the system ends them
+// with it, on Windows they are in its job. A machine other than Local is
+// returned as it is.
+func Tied(m Machine) Machine {
+	if _, ok := m.(local); ok {
+		return local{tied: true}
+	}
+	return m
+}
+
+type local struct{ tied bool }
 
 func (local) ReadFile(path string) ([]byte, error)       { return os.ReadFile(path) }
 func (local) Stat(path string) (fs.FileInfo, error)      { return os.Stat(path) }
@@ -56,7 +67,7 @@ func (local) Symlink(target, path string) error {
 	return syncDir(filepath.Dir(path))
 }
 
-func (local) Run(ctx context.Context, c Command) (Result, error) {
+func (l local) Run(ctx context.Context, c Command) (Result, error) {
 	deadline := c.Deadline
 	if deadline <= 0 {
 		deadline = DefaultDeadline
@@ -74,6 +85,7 @@ func (local) Run(ctx context.Context, c Command) (Result, error) {
 	stdout, stderr := &process.Capped{Limit: limit}, &process.Capped{Limit: limit}
 	child, err := process.Start(cmd, process.Options{
 		Stdin: c.Stdin, Stdout: stdout, Stderr: stderr, Group: process.OwnGroup,
+		EndWithParent: l.tied,
 	})
 	if err != nil {
 		return Result{}, fmt.Errorf("run %s: %w", c, err)

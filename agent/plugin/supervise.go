@@ -80,8 +80,10 @@ type Supervisor struct {
 // *StuckError nothing of the plugin is left running.
 func (s *Supervisor) Call(ctx context.Context, p Program, q Request) (json.RawMessage, error) {
 	call := Call{Section: q.Section, Operation: q.Operation}
-	if err := s.stuckOn(q.Section); err != nil {
-		return nil, err
+	if q.Operation != section.OpDescribe { // which touches nothing
+		if err := s.stuckOn(q.Section); err != nil {
+			return nil, err
+		}
 	}
 	q.Protocol = Version
 	request, err := json.Marshal(q)
@@ -191,10 +193,20 @@ func (r *run) start(p Program, request []byte) error {
 		Stderr: &flood{to: r.stderr, left: r.limits.Stderr, overflow: func() {
 			r.condemn(&FloodError{r.call, "standard error", r.limits.Stderr})
 		}},
-		Group: process.OwnSession, MemoryLimit: r.limits.Memory,
+		Group: reach(p), MemoryLimit: r.limits.Memory, EndWithParent: !r.unkillable,
 	})
 	r.child = child
 	return err
+}
+
+// reach is what ends with a program. A service that is started without the
+// help of a service manager detaches itself just as a runaway does: only who
+// says that it starts services may leave something running.
+func reach(p Program) process.Group {
+	if p.Builtin || p.Description.StartsServices {
+		return process.OwnSession
+	}
+	return process.OwnTree
 }
 
 // condemn gives the watcher a reason to end the child; the first counts.

@@ -6,7 +6,7 @@
 // The desired value is {"do": WHAT, "on": "plan" or "apply"}; on is plan when
 // absent. What it can do: ok, crash (a fault the
 // system ends it for), exit (status 3), hang, flood (output without end), eat
-// (memory without end), fork (leaves children behind and crashes), garbage
+// (memory without end), fork (leaves processes behind, detached ones too, and crashes), garbage
 // (output that is not of the protocol).
 //
 // Under the name cutoff it serves another section (see cutoff.go).
@@ -22,8 +22,11 @@ import (
 	"os"
 )
 
-// leftBehind is the first argument of a child that fork leaves behind.
-const leftBehind = "left-behind"
+// The first arguments of what fork starts.
+const (
+	leftBehind  = "left-behind"   // hangs
+	parentOfOne = "parent-of-one" // leaves one behind, detached, and ends
+)
 
 type request struct {
 	Operation string `json:"operation"`
@@ -34,8 +37,14 @@ type request struct {
 }
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == leftBehind {
-		hang()
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case leftBehind:
+			hang()
+		case parentOfOne:
+			leave(true)
+			return
+		}
 	}
 	raw, err := io.ReadAll(os.Stdin)
 	if err != nil {

@@ -70,21 +70,39 @@ func eat() {
 	}
 }
 
-// fork leaves children behind that hang and hold its output open, and crashes.
+// fork leaves processes behind that hang and hold its output open, and crashes:
+// a child, one that has detached itself, and one that has and whose parent has
+// ended, as a daemon does.
 func fork() {
-	self, err := os.Executable()
+	leave(false)
+	leave(true)
+	parent := self(parentOfOne)
+	if err := parent.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	crash()
+}
+
+func leave(detached bool) {
+	child := self(leftBehind)
+	if detached {
+		detach(child)
+	}
+	if err := child.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Fprintf(os.Stderr, "left behind: %d\n", child.Process.Pid)
+}
+
+func self(argument string) *exec.Cmd {
+	path, err := os.Executable()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	for range 3 {
-		child := exec.Command(self, leftBehind)
-		child.Stdout, child.Stderr = os.Stdout, os.Stderr
-		if err := child.Start(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		fmt.Fprintf(os.Stderr, "left behind: %d\n", child.Process.Pid)
-	}
-	crash()
+	cmd := exec.Command(path, argument)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	return cmd
 }

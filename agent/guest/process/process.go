@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -25,6 +26,10 @@ const (
 	// themselves. What is left of it when the child ends is killed; only what
 	// took a session of its own, as a service does, goes on.
 	OwnSession
+	// OwnTree is an OwnSession whose end ends everything that the child
+	// started, in whatever session. What it takes for that differs by system;
+	// see tree.
+	OwnTree
 )
 
 // lingering is how long the pipes of a child that ended may be held open by
@@ -40,6 +45,10 @@ type Options struct {
 	// refuse beyond. Hosts exist that accept it and do not enforce it, so a
 	// caller who must be sure also watches Resident.
 	MemoryLimit int64
+	// EndWithParent has the system end the child when this process ends, in
+	// whatever way. On Windows it does so to a session or tree as a whole,
+	// elsewhere to the child alone.
+	EndWithParent bool
 }
 
 // End is how a child ended.
@@ -72,10 +81,21 @@ func Start(cmd *exec.Cmd, o Options) (*Child, error) {
 	cmd.Stdout, cmd.Stderr = o.Stdout, o.Stderr
 	cmd.WaitDelay = lingering
 	c := &Child{cmd: cmd, done: make(chan struct{})}
-	if err := c.tree.start(cmd, o); err != nil {
+	started := make(chan error)
+	go func() {
+		// What Linux calls the death of a parent is that of the thread which
+		// started the child (prctl(2), PR_SET_PDEATHSIG).
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := c.tree.start(cmd, o)
+		started <- err
+		if err == nil {
+			c.wait(o.Group)
+		}
+	}()
+	if err := <-started; err != nil {
 		return nil, err
 	}
-	go c.wait(o.Group)
 	return c, nil
 }
 

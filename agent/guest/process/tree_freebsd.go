@@ -28,10 +28,27 @@ func awaitExit(pid int) {
 	}
 }
 
-// limitMemory does nothing: anonymous mappings do not count against
-// RLIMIT_DATA here, and a limit of the address space would refuse what the Go
-// runtime only reserves (setrlimit(2)). Resident is what is watched.
-func limitMemory(int, int64) {}
+// mappingSlack is what a program maps without ever touching it; the Go runtime
+// reserves more than a GiB of addresses for what it may need.
+const mappingSlack = 8 << 30
+
+// limitMemory asks the kernel to refuse more address space. Anonymous mappings
+// do not count against RLIMIT_DATA here, so that there is no closer limit
+// (setrlimit(2)): it is a stop for what grows faster than Resident is looked
+// at. Another process's limits are set by a sysctl, as limits(1) does it.
+func limitMemory(pid int, limit int64) {
+	const ctlKern, kernProc, kernProcRlimit, rlimitVmem = 1, 14, 37, 10 // sys/sysctl.h, sys/resource.h
+	mib := [...]int32{ctlKern, kernProc, kernProcRlimit, int32(pid), rlimitVmem}
+	var now unix.Rlimit
+	size := unsafe.Sizeof(now)
+	if _, _, errno := unix.Syscall6(unix.SYS___SYSCTL, uintptr(unsafe.Pointer(&mib[0])), uintptr(len(mib)),
+		uintptr(unsafe.Pointer(&now)), uintptr(unsafe.Pointer(&size)), 0, 0); errno != 0 {
+		return
+	}
+	now.Cur = min(limit+mappingSlack, now.Max)
+	_, _, _ = unix.Syscall6(unix.SYS___SYSCTL, uintptr(unsafe.Pointer(&mib[0])), uintptr(len(mib)),
+		0, 0, uintptr(unsafe.Pointer(&now)), unsafe.Sizeof(now)) // Resident is looked at without it
+}
 
 // Offsets into struct kinfo_proc of the 64-bit FreeBSDs (sys/user.h).
 const (
@@ -75,12 +92,12 @@ func sessionProcs(sid int) ([]kinfo, error) {
 	return all, nil
 }
 
-// sessionMembers lists the processes of a session that are not dead.
-func sessionMembers(sid int) ([]int, error) {
-	procs, err := sessionProcs(sid)
+// members lists the processes of the leader's session that are not dead.
+func (t *tree) members(leader int) ([]int, error) {
+	procs, err := sessionProcs(leader)
 	var members []int
 	for _, p := range procs {
-		if p.sid == sid && !p.zombie {
+		if p.sid == leader && !p.zombie {
 			members = append(members, p.pid)
 		}
 	}
@@ -88,15 +105,15 @@ func sessionMembers(sid int) ([]int, error) {
 }
 
 // killMember kills a process that was just seen in the session.
-func killMember(pid, sid int) {
-	if now, err := unix.Getsid(pid); err == nil && now == sid {
+func (t *tree) killMember(pid, leader int) {
+	if now, err := unix.Getsid(pid); err == nil && now == leader {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 }
 
-// residentOfSession sums what the members hold.
-func residentOfSession(sid int) (int64, error) {
-	procs, err := sessionProcs(sid)
+// residentOf sums what the session holds.
+func (t *tree) residentOf(leader int) (int64, error) {
+	procs, err := sessionProcs(leader)
 	var pages int64
 	for _, p := range procs {
 		pages += p.pages

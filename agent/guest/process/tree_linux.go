@@ -37,8 +37,9 @@ func limitMemory(pid int, limit int64) {
 	_ = unix.Prlimit(pid, unix.RLIMIT_DATA, &now, nil) // the watchdog is there without it
 }
 
-// sessionMembers lists the processes of a session that are not dead.
-func sessionMembers(sid int) ([]int, error) {
+// members lists the processes of the leader's session, and of an OwnTree those
+// on its trail, that are not dead.
+func (t *tree) members(leader int) ([]int, error) {
 	dir, err := os.Open("/proc")
 	if err != nil {
 		return nil, err
@@ -54,57 +55,69 @@ func sessionMembers(sid int) ([]int, error) {
 		if err != nil {
 			continue
 		}
-		if inSession(pid, sid) {
+		if t.isMember(pid, leader) {
 			members = append(members, pid)
 		}
 	}
 	return members, nil
 }
 
-func inSession(pid, sid int) bool {
+func (t *tree) isMember(pid, leader int) bool {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return false
 	}
-	st, session, ok := parseStat(b)
-	return ok && session == sid && st != 'Z' && st != 'X'
+	s, ok := parseStat(b)
+	return ok && s.state != 'Z' && s.state != 'X' && (s.session == leader || t.trail.leadsTo(pid, s))
 }
 
-// parseStat takes the state and the session out of /proc/PID/stat, whose
-// second field is a name in brackets that may hold anything (proc_pid_stat(5)).
-func parseStat(b []byte) (st byte, session int, ok bool) {
+// stat is what is of use in /proc/PID/stat.
+type stat struct {
+	state   byte
+	session int
+	started uint64 // ticks since boot
+	kernel  bool   // a thread of the kernel's
+}
+
+// parseStat takes the state (field 3), the session (6), the flags (9) and the
+// time of the start (22) out of /proc/PID/stat, whose second field is a name in brackets
+// that may hold anything (proc_pid_stat(5)).
+func parseStat(b []byte) (stat, bool) {
 	_, rest, found := bytes.Cut(b[max(0, bytes.LastIndexByte(b, ')')):], []byte(") "))
 	if !found {
-		return 0, 0, false
+		return stat{}, false
 	}
 	f := strings.Fields(string(rest))
-	if len(f) < 4 || len(f[0]) != 1 {
-		return 0, 0, false
+	if len(f) < 20 || len(f[0]) != 1 {
+		return stat{}, false
 	}
 	session, err := strconv.Atoi(f[3])
-	return f[0][0], session, err == nil
+	flags, err2 := strconv.ParseUint(f[6], 10, 64)
+	started, err3 := strconv.ParseUint(f[19], 10, 64)
+	const kernelThread = 0x00200000 // PF_KTHREAD of linux/sched.h
+	return stat{f[0][0], session, started, flags&kernelThread != 0}, errors.Join(err, err2, err3) == nil
 }
 
-// killMember kills a process if it is still in the session: the descriptor
-// holds it fast between the look and the kill (pidfd_open(2), Linux 5.3).
-func killMember(pid, sid int) {
+// killMember kills a process if it is still a member: the descriptor holds it
+// fast between the look and the kill (pidfd_open(2), Linux 5.3).
+func (t *tree) killMember(pid, leader int) {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
-		if errors.Is(err, unix.ENOSYS) && inSession(pid, sid) {
+		if errors.Is(err, unix.ENOSYS) && t.isMember(pid, leader) {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 		return
 	}
 	defer func() { _ = unix.Close(fd) }()
-	if inSession(pid, sid) {
+	if t.isMember(pid, leader) {
 		_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
 	}
 }
 
-// residentOfSession sums what the members hold for themselves: resident less
-// shared pages, proc_pid_statm(5).
-func residentOfSession(sid int) (int64, error) {
-	members, err := sessionMembers(sid)
+// residentOf sums what the members hold for themselves: resident less shared
+// pages, proc_pid_statm(5).
+func (t *tree) residentOf(leader int) (int64, error) {
+	members, err := t.members(leader)
 	if err != nil {
 		return 0, err
 	}

@@ -11,9 +11,11 @@ import (
 
 // tree is the child and all it started. On Unix these are the members of its
 // process group or session; the kernel gives the number of either to no other
-// process while a member lives or the leader has not been waited for.
+// process while a member lives or the leader has not been waited for. Whoever
+// left an OwnTree's session is found by trail, which differs by system.
 type tree struct {
 	group Group
+	trail trail
 
 	mu     sync.Mutex
 	reaped bool // the leader's number may belong to another process
@@ -24,13 +26,32 @@ func (t *tree) start(cmd *exec.Cmd, o Options) error {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
-	if o.Group == OwnSession {
-		cmd.SysProcAttr.Setsid = true
-	} else {
+	if o.Group == OwnGroup {
 		cmd.SysProcAttr.Setpgid = true
+	} else {
+		cmd.SysProcAttr.Setsid = true
 	}
-	if err := cmd.Start(); err != nil {
+	if o.EndWithParent {
+		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	}
+	if o.Group == OwnTree {
+		t.trail.lay(cmd, !o.EndWithParent)
+	}
+	err := cmd.Start()
+	if err != nil && t.trail.shorten(cmd) {
+		// A Cmd can be started once only.
+		*cmd = exec.Cmd{
+			Path: cmd.Path, Args: cmd.Args, Env: cmd.Env, Dir: cmd.Dir, Stdin: cmd.Stdin,
+			Stdout: cmd.Stdout, Stderr: cmd.Stderr, SysProcAttr: cmd.SysProcAttr, WaitDelay: cmd.WaitDelay,
+		}
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.trail.end()
 		return err
+	}
+	if o.Group == OwnTree {
+		t.trail.begin(cmd.Process.Pid)
 	}
 	if o.MemoryLimit > 0 {
 		limitMemory(cmd.Process.Pid, o.MemoryLimit)
@@ -40,13 +61,14 @@ func (t *tree) start(cmd *exec.Cmd, o Options) error {
 
 // wait awaits the leader's end, ends what is left of its session while the
 // session's number is still ours, and only then lets the kernel forget it.
-func (t *tree) wait(cmd *exec.Cmd, g Group) error {
+func (t *tree) wait(cmd *exec.Cmd, _ Group) error {
 	awaitExit(cmd.Process.Pid)
 	t.mu.Lock()
-	if g == OwnSession {
-		killSession(cmd.Process.Pid)
+	if t.group != OwnGroup {
+		t.killAll(cmd.Process.Pid)
 	}
 	t.reaped = true
+	t.trail.end()
 	t.mu.Unlock()
 	return cmd.Wait()
 }
@@ -60,8 +82,8 @@ func (t *tree) kill(cmd *exec.Cmd) {
 	if t.reaped {
 		return
 	}
-	if t.group == OwnSession {
-		killSession(cmd.Process.Pid)
+	if t.group != OwnGroup {
+		t.killAll(cmd.Process.Pid)
 		return
 	}
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // gone already is as good
@@ -73,22 +95,23 @@ func (t *tree) resident(cmd *exec.Cmd) (int64, error) {
 	if t.reaped {
 		return 0, os.ErrProcessDone
 	}
-	return residentOfSession(cmd.Process.Pid)
+	return t.residentOf(cmd.Process.Pid)
 }
 
-// killSession kills the members of a session until none is left. A member can
-// fork while it is being killed, so one pass is not enough; the bound is for a
-// machine where members cannot be killed (uninterruptible sleep).
-func killSession(sid int) {
-	_ = syscall.Kill(-sid, syscall.SIGKILL)
+// killAll kills the members until none is left. A member can fork while it is
+// being killed, so one pass is not enough; the bound is for a machine where
+// members cannot be killed (uninterruptible sleep).
+func (t *tree) killAll(leader int) {
+	_ = syscall.Kill(-leader, syscall.SIGKILL)
 	for range 50 {
-		members, err := sessionMembers(sid)
+		t.trail.kill(leader)
+		members, err := t.members(leader)
 		if err != nil || len(members) == 0 {
-			_ = syscall.Kill(sid, syscall.SIGKILL)
+			_ = syscall.Kill(leader, syscall.SIGKILL)
 			return
 		}
 		for _, pid := range members {
-			killMember(pid, sid)
+			t.killMember(pid, leader)
 		}
 	}
 }

@@ -16,7 +16,8 @@ var (
 	getProcessMemoryInfo = windows.NewLazySystemDLL("kernel32.dll").NewProc("K32GetProcessMemoryInfo")
 )
 
-// tree is the child and all it started: the members of a job object.
+// tree is the child and all it started: the members of a job object, which
+// nothing started in it can leave. Services are started by another process.
 type tree struct {
 	group   Group
 	process windows.Handle
@@ -61,7 +62,7 @@ func newJob(o Options) (windows.Handle, error) {
 		return 0, fmt.Errorf("create a job object: %w", err)
 	}
 	var limits windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION
-	if o.Group == OwnSession {
+	if o.Group != OwnGroup && o.EndWithParent {
 		limits.BasicLimitInformation.LimitFlags |= windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
 	}
 	if o.MemoryLimit > 0 {
@@ -104,7 +105,7 @@ func (t *tree) wait(cmd *exec.Cmd, g Group) error {
 	if m, err := memoryOf(t.process); err == nil {
 		t.peak = int64(m.peakWorkingSet)
 	}
-	if g == OwnSession {
+	if g != OwnGroup {
 		_ = windows.TerminateJobObject(t.job, 1)
 	}
 	_ = windows.CloseHandle(t.job)

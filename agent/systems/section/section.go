@@ -56,6 +56,10 @@ type Description struct {
 	// package manager at work): at the deadline they are reported as stuck
 	// and left to end.
 	Unkillable []Operation `json:"unkillable,omitempty"`
+	// StartsServices says that it starts services itself, as System V's scripts
+	// do: what took a session of its own outlives the plugin. The agent's own
+	// sections may always do so.
+	StartsServices bool `json:"starts_services,omitempty"`
 	// DeadlineSeconds bounds one operation, 0 for the supervisor's default.
 	DeadlineSeconds int `json:"deadline_seconds,omitempty"`
 	// MemoryMiB bounds the memory of the plugin and what it runs, 0 for the

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"syscall"
 )
 
@@ -13,4 +14,10 @@ func crash() {
 		_ = syscall.TerminateProcess(h, 0xC0000005)
 	}
 	os.Exit(5)
+}
+
+// detach has a command run without the console of its parent.
+func detach(cmd *exec.Cmd) {
+	const detachedProcess = 0x8
+	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: detachedProcess | syscall.CREATE_NEW_PROCESS_GROUP}
 }
