@@ -62,7 +62,7 @@ func TestEveryEntryIsWhole(t *testing.T) {
 func tools(t *testing.T, tools system.Tools) {
 	t.Helper()
 	if tools.Agent == "" || tools.PluginDir == "" || tools.StateDir == "" || len(tools.Hostname) == 0 ||
-		len(tools.RestartService) == 0 || len(tools.SystemLog) == 0 || len(tools.Reboot) == 0 {
+		len(tools.RestartService) == 0 || len(tools.Processes) == 0 || len(tools.SystemLog) == 0 || len(tools.Reboot) == 0 {
 		t.Error("the tools leave something out")
 	}
 	for _, c := range append([]system.Check{tools.Service}, tools.Hostname...) {

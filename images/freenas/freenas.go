@@ -84,6 +84,7 @@ var System = system.System{
 		},
 		// An init task has no restart of its own: daemon(8) starts again what ends.
 		RestartService: []string{"pkill", "-o", "-x", "guestd"},
+		Processes:      []string{"ps", "axww", "-o", "pid,args"},
 		SystemLog:      []string{"tail", "-n", "1000", "/var/log/messages", "/var/log/middlewared.log"},
 		Reboot:         []string{"shutdown", "-r", "now"},
 	},

@@ -67,6 +67,7 @@ var System = system.System{
 			Want:    `(?s)^guestd\s.*3:on.*is running`,
 		},
 		RestartService: []string{"service", "guestd", "restart"},
+		Processes:      []string{"ps", "axww", "-o", "pid,args"},
 		SystemLog:      []string{"tail", "-n", "1000", "/var/log/messages"},
 		Reboot:         []string{"shutdown", "-r", "now"},
 	},

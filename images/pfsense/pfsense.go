@@ -80,6 +80,7 @@ var System = system.System{
 			Want:    `(?s)rc\.d/guestd\.sh\n.*\n?[0-9]+\s*$`,
 		},
 		RestartService: []string{"/usr/local/etc/rc.d/guestd.sh", "restart"},
+		Processes:      []string{"ps", "axww", "-o", "pid,args"},
 		SystemLog:      []string{"tail", "-n", "1000", "/var/log/system.log"},
 		Reboot:         []string{"/etc/rc.reboot"},
 	},

@@ -125,6 +125,9 @@ type Tools struct {
 	Service Check
 	// RestartService restarts guestd by the system's own means, as ssh runs it.
 	RestartService []string
+	// Processes prints the id and the command line of every process, one a
+	// line, as ssh runs it.
+	Processes []string
 	// SystemLog prints the system's log for the evidence, as ssh runs it.
 	SystemLog []string
 	// Reboot reboots the guest, as ssh runs it.

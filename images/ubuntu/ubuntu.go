@@ -74,6 +74,7 @@ var System = system.System{
 			Want:    `(?s)ActiveState=active\n.*UnitFileState=enabled`,
 		},
 		RestartService: []string{"systemctl", "restart", "guestd.service"},
+		Processes:      []string{"ps", "axww", "-o", "pid,args"},
 		SystemLog:      []string{"journalctl", "--no-pager", "--boot", "--lines=1000"},
 		Reboot:         []string{"systemctl", "reboot"},
 	},

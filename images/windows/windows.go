@@ -119,6 +119,8 @@ var System = system.System{
 			Want:    `^\s*STATE\s*:\s*4\s+RUNNING\s*$`,
 		},
 		RestartService: []string{"sh", "-c", "winrun net stop guestd && winrun net start guestd"},
+		// A Windows program is a process of the Debian beneath, too.
+		Processes: []string{"ps", "axww", "-o", "pid,args"},
 		// Wine keeps no event log: what there is are the words of the Debian
 		// beneath and of Wine's server.
 		SystemLog: []string{"tail", "-n", "400", "/var/log/messages"},
