@@ -21,7 +21,7 @@ func TestSystemd(t *testing.T) {
 		t.Errorf("ran %q, want %q", got, want)
 	}
 	text := f.Content(unitFile)
-	for _, line := range []string{"ExecStart=/usr/local/sbin/guestd run", "Restart=always", "KillMode=mixed", "WantedBy=multi-user.target"} {
+	for _, line := range []string{"ExecStart=/usr/local/sbin/guestd run", "Restart=always", "KillMode=process", "Delegate=yes", "WantedBy=multi-user.target"} {
 		if !strings.Contains(text, "\n"+line+"\n") {
 			t.Errorf("the unit has no line %q", line)
 		}

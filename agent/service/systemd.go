@@ -16,8 +16,10 @@ const (
 // unit is the systemd unit. It uses only what systemd 219 (CentOS 7) knows.
 // StartLimitInterval in [Service] is the old place of a setting that newer
 // releases still read there. The unit waits for no network: guestd is what
-// repairs it. KillMode=mixed lets guestd end its plugins in order, and kills
-// what is left of them afterwards.
+// repairs it. guestd ends its plugins itself, and the kernel does if guestd is
+// killed; KillMode=process keeps systemd from killing those that must not be, a
+// package manager at work. Delegate=yes leaves to guestd the control groups
+// that it makes for plugins.
 const unit = `# Written by guestd install.
 [Unit]
 Description=Innkeeper guest agent
@@ -29,7 +31,8 @@ ExecStart=%s run
 Restart=always
 RestartSec=2
 StartLimitInterval=0
-KillMode=mixed
+KillMode=process
+Delegate=yes
 TimeoutStopSec=60
 OOMScoreAdjust=-500
 
