@@ -180,7 +180,7 @@ func (o *runOptions) run(ctx context.Context, r *runs.Run) (*report.Report, erro
 		MemoryMiB: doctor.AvailableMemoryMiB() - 512,
 		Watch:     func(name string, e event.Event) { view.Event(name, e) },
 	})
-	result := &report.Report{Started: begun, Seconds: time.Since(begun).Seconds(), Seed: o.seed, Guests: guests}
+	result := &report.Report{Started: begun, Seconds: time.Since(begun).Seconds(), Seed: o.seed, Focus: o.focus, Labels: o.labels, Guests: guests}
 	result.Judge()
 	if ctx.Err() != nil {
 		return result, errors.New("interrupted")

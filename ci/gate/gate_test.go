@@ -52,6 +52,31 @@ func TestTheGateHolds(t *testing.T) {
 	}
 }
 
+func TestAPartOfTheSpecsIsNotEnough(t *testing.T) {
+	whole := []report.Guest{guest("ubuntu", "vendor", passed)}
+	for name, c := range map[string]struct {
+		report report.Report
+		labels string
+		want   string // empty: the gate opens
+	}{
+		"focused":          {report.Report{Focus: "sets"}, "", "part of the specs"},
+		"selected":         {report.Report{Labels: "hostname"}, "", `"hostname" selects`},
+		"not the selected": {report.Report{}, "soak", `wanted is "soak"`},
+		"as selected":      {report.Report{Labels: "soak"}, "soak", ""},
+	} {
+		c.report.Guests = whole
+		file := filepath.Join(t.TempDir(), "report.json")
+		if err := c.report.WriteJSON(file); err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		status := run([]string{file, "--require", "ubuntu", "--labels", c.labels}, &b, &b)
+		if (status == 0) != (c.want == "") || !strings.Contains(b.String(), c.want) {
+			t.Errorf("%s: status %d, %q; want %q", name, status, b.String(), c.want)
+		}
+	}
+}
+
 func TestTheGateOpens(t *testing.T) {
 	status, said := gate(t, []report.Guest{guest("ubuntu", "lookalike", passed), guest("pfsense", "vendor", passed)},
 		"--require", "ubuntu=lookalike", "--require", "pfsense")

@@ -56,7 +56,13 @@ func replaceRequirement(list []requirement, r requirement) []requirement {
 }
 
 // judge returns every reason to hold the release.
-func judge(r *report.Report, wants []requirement) (reasons []string) {
+func judge(r *report.Report, wants []requirement, labels string) (reasons []string) {
+	if r.Focus != "" {
+		reasons = append(reasons, fmt.Sprintf("the report is of a part of the specs: matrix run --focus %q", r.Focus))
+	}
+	if r.Labels != labels {
+		reasons = append(reasons, fmt.Sprintf("the report is of the specs that the label filter %q selects, wanted is %q", r.Labels, labels))
+	}
 	for _, want := range wants {
 		g := find(r, want.system)
 		if g == nil {

@@ -20,6 +20,7 @@ func run(args []string, out, errw io.Writer) int {
 	f := pflag.NewFlagSet("gate", pflag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	require := f.StringSlice("require", nil, "required `SYSTEM[=FIDELITY]`, repeated or comma-separated; FIDELITY is vendor if left out; all stands for every system of the catalogue")
+	labels := f.String("labels", "", "the label `filter` that the report has to be of, as given to matrix run; none if left out")
 	err := f.Parse(args)
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
@@ -32,6 +33,7 @@ lets the release go, 1 holds it, 2 is a fault of the command line.
 Examples:
   gate out/report.json
   gate out/report.json --require all=lookalike
+  gate soak.json --labels soak --require all=lookalike
   gate out/report.json --require ubuntu,centos --require pfsense=lookalike
 `, f.FlagUsages())
 		return 0
@@ -52,7 +54,7 @@ Examples:
 		fmt.Fprintf(errw, "gate: %v\n", err)
 		return 1
 	}
-	if reasons := judge(r, wants); len(reasons) > 0 {
+	if reasons := judge(r, wants, *labels); len(reasons) > 0 {
 		for _, reason := range reasons {
 			fmt.Fprintf(errw, "gate: %s\n", reason)
 		}

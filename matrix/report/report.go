@@ -15,6 +15,10 @@ type Report struct {
 	Seconds float64   `json:"seconds"`
 	// Seed is Ginkgo's seed, the same in every column.
 	Seed int64 `json:"seed"`
+	// Focus and Labels are what the specs were chosen by, empty for all but
+	// those labelled soak.
+	Focus  string `json:"focus,omitempty"`
+	Labels string `json:"labels,omitempty"`
 	// Passed is the verdict: every column ran specs and none failed.
 	Passed bool `json:"passed"`
 	// Guests has an entry for each column.
