@@ -17,6 +17,7 @@ func TestSchemasAgreeWithTheTypes(t *testing.T) {
 		"desired":  reflect.TypeFor[state.Desired](),
 		"reported": reflect.TypeFor[state.Reported](),
 		"hostname": reflect.TypeFor[state.Hostname](),
+		"logging":  reflect.TypeFor[state.Logging](),
 	} {
 		b, err := state.Schema(name)
 		if err != nil {
@@ -28,10 +29,10 @@ func TestSchemasAgreeWithTheTypes(t *testing.T) {
 		}
 		s.compare(t, name, typ)
 	}
-	if got := state.Schemas(); !slices.Equal(got, []string{"desired", "hostname", "reported"}) {
+	if got := state.Schemas(); !slices.Equal(got, []string{"desired", "hostname", "logging", "reported"}) {
 		t.Errorf("schemas are %v", got)
 	}
-	if _, err := state.Schema("nothing"); err == nil || !strings.Contains(err.Error(), "there are desired, hostname, reported") {
+	if _, err := state.Schema("nothing"); err == nil || !strings.Contains(err.Error(), "there are desired, hostname, logging, reported") {
 		t.Errorf("got %v", err)
 	}
 }

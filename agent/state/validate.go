@@ -19,6 +19,13 @@ var validators = map[string]func(raw json.RawMessage) error{
 		}
 		return h.Validate()
 	},
+	"logging": func(raw json.RawMessage) error {
+		var l Logging
+		if err := DecodeSection("logging", raw, &l); err != nil {
+			return err
+		}
+		return l.Validate()
+	},
 }
 
 // Validate says all that is wrong with the document, as an *InvalidError, or
