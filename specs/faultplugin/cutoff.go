@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -17,12 +15,6 @@ import (
 // off. Its desired value is {"file": PATH, "value": TEXT, "take_ms": N}: apply
 // takes N milliseconds before it writes.
 const cutoff = "cutoff"
-
-// isCutoff says whether the program was started under that name.
-func isCutoff() bool {
-	name := strings.ToLower(filepath.Base(os.Args[0]))
-	return strings.TrimSuffix(name, ".exe") == cutoff
-}
 
 type cutoffValue struct {
 	File   string `json:"file"`

@@ -1,15 +1,17 @@
-// Command faultplugin is a third-party plugin for the section "mischief",
-// whose desired value says how it is to misbehave. It misbehaves for real, so
-// that the specs see what a broken plugin costs the agent: its own section and
+// Command faultplugin is a third-party plugin for the section "mischief", and
+// for one more of each kind of mischief, so that all kinds can be done at once.
+// The desired value says how it is to misbehave. It does so for real, so that
+// the specs see what a broken plugin costs the agent: its own section and
 // nothing else.
 //
 // The desired value is {"do": WHAT, "on": "plan" or "apply"}; on is plan when
-// absent. What it can do: ok, crash (a fault the
-// system ends it for), exit (status 3), hang, flood (output without end), eat
-// (memory without end), fork (leaves processes behind, detached ones too, and crashes), garbage
-// (output that is not of the protocol).
+// absent. What it can do: ok, crash (a fault the system ends it for), exit
+// (status 3), hang, flood (output without end), eat (memory without end), fork
+// (leaves processes behind, detached ones too, and crashes), garbage (output
+// that is not of the protocol).
 //
-// Under the name cutoff it serves another section (see cutoff.go).
+// Under the name laggard it is the same for the section "laggard" with a short
+// deadline, and under the name cutoff it serves another section (see cutoff.go).
 //
 // It is written against the protocol's description, docs/plugin-protocol.md,
 // and not with the agent's own code.
@@ -20,6 +22,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // The first arguments of what fork starts.
@@ -28,8 +33,22 @@ const (
 	parentOfOne = "parent-of-one" // leaves one behind, detached, and ends
 )
 
+// laggard is the name of a copy whose deadline is no longer than the specs want
+// to wait for what hangs. That of the others is for five of them at a time on
+// an emulated guest, where they take 20 s.
+const laggard = "laggard"
+
+const (
+	deadlineSeconds        = 60
+	laggardDeadlineSeconds = 3
+)
+
+// kinds are what it can do but behave.
+var kinds = []string{"crash", "exit", "hang", "flood", "eat", "fork", "garbage"}
+
 type request struct {
 	Operation string `json:"operation"`
+	Section   string `json:"section"`
 	Desired   struct {
 		Do string `json:"do"`
 		On string `json:"on"`
@@ -51,7 +70,7 @@ func main() {
 		fail("failed", "read the request: "+err.Error(), "")
 		return
 	}
-	if isCutoff() {
+	if startedAs(cutoff) {
 		answerCutoff(raw)
 		return
 	}
@@ -70,15 +89,22 @@ func answer(q request) {
 	}
 	switch q.Operation {
 	case "describe":
+		sections, deadline := []string{"mischief"}, deadlineSeconds
+		for _, kind := range kinds {
+			sections = append(sections, "mischief-"+kind)
+		}
+		if startedAs(laggard) {
+			sections, deadline = []string{laggard}, laggardDeadlineSeconds
+		}
 		result(map[string]any{
-			"sections": []string{"mischief"}, "version": "1", "deadline_seconds": 15,
+			"sections": sections, "version": "1", "deadline_seconds": deadline,
 			"schema": json.RawMessage(`{"type":"object","properties":{"do":{"enum":["ok","crash","exit","hang","flood","eat","fork","garbage"]},"on":{"enum":["plan","apply"]}}}`),
 		})
 	case "plan":
 		if on == "plan" {
 			misbehave(q.Desired.Do)
 		}
-		plan(q.Desired.Do)
+		plan(q)
 	case "apply":
 		if on == "apply" {
 			misbehave(q.Desired.Do)
@@ -91,16 +117,22 @@ func answer(q request) {
 	}
 }
 
+// startedAs says whether the program was started under that name.
+func startedAs(name string) bool {
+	base := strings.ToLower(filepath.Base(os.Args[0]))
+	return strings.TrimSuffix(base, ".exe") == name
+}
+
 // plan finds the machine as desired only if nothing is to go wrong; else there
 // is a change, so that apply is called.
-func plan(do string) {
+func plan(q request) {
 	p := map[string]any{"actual": map[string]string{"do": "ok"}, "checkpoint": struct{}{}}
-	switch do {
-	case "ok":
-	case "crash", "exit", "hang", "flood", "eat", "fork", "garbage":
+	switch do := q.Desired.Do; {
+	case do == "ok":
+	case slices.Contains(kinds, do):
 		p["changes"] = []map[string]string{{"summary": "misbehave: " + do}}
 	default:
-		fail("invalid", fmt.Sprintf("%q is nothing it can do", do), "mischief.do")
+		fail("invalid", fmt.Sprintf("%q is nothing it can do", do), q.Section+".do")
 		return
 	}
 	result(p)
