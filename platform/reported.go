@@ -24,6 +24,11 @@ func (b backend) Desired(ctx context.Context, guest string) ([]byte, error) {
 	return b.p.store.Desired(ctx, guest)
 }
 
+// Confirm implements line.Backend.
+func (b backend) Confirm(guest string, nonce []byte) ([]byte, error) {
+	return wire.SignConfirm(b.p.identity.Signing, guest, nonce)
+}
+
 // TakeReport implements line.Backend.
 func (b backend) TakeReport(ctx context.Context, guest, id string, body []byte) error {
 	r, err := parseReport(guest, id, body)

@@ -5,12 +5,15 @@ package link
 
 import (
 	"context"
+	cryptorand "crypto/rand"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"innkeeper/agent/link/wire"
@@ -56,7 +59,9 @@ type Options struct {
 	// Dial connects to an address; a *net.Dialer, which resolves the name each
 	// time, if nil.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	Log  *slog.Logger
+	// Random makes nonces; that of crypto/rand if nil.
+	Random io.Reader
+	Log    *slog.Logger
 }
 
 // Link is the line to one platform.
@@ -64,6 +69,9 @@ type Link struct {
 	o    Options
 	born string        // makes the ids of reports this process's own
 	news chan struct{} // of capacity 1: a report is pending
+	// doubt, of capacity 1, asks whether the connection still stands.
+	doubt chan struct{}
+	up    atomic.Bool
 
 	mu      sync.Mutex
 	count   uint64
@@ -86,10 +94,16 @@ func New(o Options) *Link {
 	if o.Dial == nil {
 		o.Dial = (&net.Dialer{}).DialContext
 	}
+	if o.Random == nil {
+		o.Random = cryptorand.Reader
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Link{o: o, born: strconv.FormatUint(rand.Uint64(), 36), news: make(chan struct{}, 1)}
+	return &Link{
+		o: o, born: strconv.FormatUint(rand.Uint64(), 36),
+		news: make(chan struct{}, 1), doubt: make(chan struct{}, 1),
+	}
 }
 
 // Guest is the id of this guest.

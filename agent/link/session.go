@@ -32,7 +32,7 @@ func (l *Link) session(ctx context.Context, address string, h Handler) (answered
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	broken := make(chan struct{})
-	conn, err := l.connect(ctx, address, broken)
+	conn, err := l.connect(ctx, address, wire.RequestTimeout, broken)
 	if err != nil {
 		return false, err
 	}
@@ -46,14 +46,19 @@ func (l *Link) session(ctx context.Context, address string, h Handler) (answered
 		return false, err
 	}
 	l.o.Log.Info("connected to the platform", "address", address)
+	l.up.Store(true)
 	h.Connected(true)
-	defer h.Connected(false)
+	defer func() {
+		l.up.Store(false)
+		h.Connected(false)
+	}()
 
 	var all sync.WaitGroup
 	defer all.Wait()
 	defer cancel()
 	all.Go(func() { s.fetch(ctx) })
 	all.Go(func() { s.report(ctx) })
+	all.Go(func() { s.doubts(ctx) })
 	select {
 	case <-broken:
 		err = conn.LastError()
@@ -68,10 +73,11 @@ func (l *Link) session(ctx context.Context, address string, h Handler) (answered
 	return s.answered, err
 }
 
-// connect dials, proves that the platform is the right one and this guest the
-// one it says. Broken is closed once the connection is no more and all that
-// the library called back for it has returned.
-func (l *Link) connect(ctx context.Context, address string, broken chan struct{}) (*nats.Conn, error) {
+// connect dials, which may take as long as patience, proves that the platform
+// is the right one and this guest the one it says. Broken is closed once the
+// connection is no more and all that the library called back for it has
+// returned.
+func (l *Link) connect(ctx context.Context, address string, patience time.Duration, broken chan struct{}) (*nats.Conn, error) {
 	j := l.o.Join
 	pool, err := j.Pool()
 	if err != nil {
@@ -85,7 +91,7 @@ func (l *Link) connect(ctx context.Context, address string, broken chan struct{}
 	if err != nil {
 		return nil, errors.New("the join file's seed has no public key")
 	}
-	d := &dialer{ctx: ctx, dial: l.o.Dial}
+	d := &dialer{ctx: ctx, dial: l.o.Dial, patience: patience}
 	defer d.release()
 	conn, err := nats.Connect("tls://"+address,
 		nats.Name("guestd "+j.Guest),
@@ -102,6 +108,9 @@ func (l *Link) connect(ctx context.Context, address string, broken chan struct{}
 		}),
 		nats.ClosedHandler(func(*nats.Conn) { close(broken) }),
 	)
+	if errors.Is(err, nats.ErrNoServers) && d.err != nil {
+		err = d.err // the library does not tell of a refused connection
+	}
 	if err != nil {
 		return nil, fmt.Errorf("connect to the platform: %w", err)
 	}
@@ -110,17 +119,19 @@ func (l *Link) connect(ctx context.Context, address string, broken chan struct{}
 
 // dialer ends an attempt to connect, at whatever point it is, when ctx does.
 type dialer struct {
-	ctx  context.Context
-	dial func(ctx context.Context, network, address string) (net.Conn, error)
-	stop func() bool
+	ctx      context.Context
+	dial     func(ctx context.Context, network, address string) (net.Conn, error)
+	patience time.Duration
+	err      error
+	stop     func() bool
 }
 
 // Dial implements nats.CustomDialer.
 func (d *dialer) Dial(network, address string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(d.ctx, wire.RequestTimeout)
+	ctx, cancel := context.WithTimeout(d.ctx, d.patience)
 	defer cancel()
 	conn, err := d.dial(ctx, network, address)
-	if err != nil {
+	if d.err = err; err != nil {
 		return nil, err
 	}
 	d.stop = context.AfterFunc(d.ctx, func() { _ = conn.Close() })

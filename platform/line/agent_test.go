@@ -42,9 +42,16 @@ func run(t *testing.T, j wire.Join, accepted uint64) (*agent, *book) {
 
 func runWith(t *testing.T, j wire.Join, accepted uint64, c link.Clock) (*agent, *book) {
 	t.Helper()
-	a := &agent{accepted: accepted, desired: make(chan state.Desired, 10), refused: make(chan state.Refusal, 10), up: make(chan bool, 10)}
 	log := &book{}
-	l := link.New(link.Options{Join: j, Clock: c, Log: slog.New(slog.NewTextHandler(log, nil))})
+	a, _ := runLink(t, accepted, link.Options{Join: j, Clock: c, Log: slog.New(slog.NewTextHandler(log, nil))})
+	return a, log
+}
+
+// runLink keeps a link with an agent of its own until the test ends.
+func runLink(t *testing.T, accepted uint64, o link.Options) (*agent, *link.Link) {
+	t.Helper()
+	a := &agent{accepted: accepted, desired: make(chan state.Desired, 10), refused: make(chan state.Refusal, 10), up: make(chan bool, 10)}
+	l := link.New(o)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = l.Run(ctx, a) })
@@ -52,7 +59,7 @@ func runWith(t *testing.T, j wire.Join, accepted uint64, c link.Clock) (*agent, 
 		cancel()
 		running.Wait()
 	})
-	return a, log
+	return a, l
 }
 
 type book struct {

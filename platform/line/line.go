@@ -30,6 +30,8 @@ type Backend interface {
 	Desired(ctx context.Context, guest string) ([]byte, error)
 	// TakeReport takes in a report; when it returns nil, it is kept.
 	TakeReport(ctx context.Context, guest, id string, body []byte) error
+	// Confirm signs a guest's nonce.
+	Confirm(guest string, nonce []byte) ([]byte, error)
 }
 
 // Options say where to listen and who answers.
@@ -159,7 +161,7 @@ const waiting = 1 << 13
 // serve answers requests of each kind in the order they came.
 func (l *Line) serve() error {
 	for subject, answer := range map[string]func(guest string, m *nats.Msg) ([]byte, error){
-		wire.Desired("*"): l.desired, wire.Reported("*"): l.reported,
+		wire.Desired("*"): l.desired, wire.Reported("*"): l.reported, wire.Confirm("*"): l.confirm,
 	} {
 		requests := make(chan *nats.Msg, waiting)
 		if _, err := l.conn.ChanSubscribe(subject, requests); err != nil {
@@ -209,4 +211,12 @@ func (l *Line) reported(guest string, m *nats.Msg) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(l.ctx, wire.RequestTimeout)
 	defer cancel()
 	return nil, l.o.Backend.TakeReport(ctx, guest, m.Header.Get(wire.IDHeader), m.Data)
+}
+
+func (l *Line) confirm(guest string, m *nats.Msg) ([]byte, error) {
+	q, err := wire.ParseQuestion(m.Data)
+	if err != nil {
+		return nil, err
+	}
+	return l.o.Backend.Confirm(guest, q.Nonce)
 }

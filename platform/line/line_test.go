@@ -34,6 +34,7 @@ type hotel struct {
 	reported []string // guest and id
 	asked    chan string
 	broken   bool
+	confirm  func(guest string, nonce []byte) ([]byte, error)
 }
 
 func (h *hotel) GuestOf(key string) (string, bool) {
@@ -66,6 +67,13 @@ func (h *hotel) TakeReport(_ context.Context, guest, id string, body []byte) err
 	return nil
 }
 
+// Confirm answers as the test chose.
+func (h *hotel) Confirm(guest string, nonce []byte) ([]byte, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.confirm(guest, nonce)
+}
+
 type platform struct {
 	*hotel
 	line *line.Line
@@ -79,6 +87,7 @@ func open(t *testing.T) *platform {
 		t.Fatal(err)
 	}
 	p := &platform{id: id, hotel: &hotel{guests: map[string]string{}, sealed: map[string][]byte{}, asked: make(chan string, 100)}}
+	p.confirm = func(guest string, nonce []byte) ([]byte, error) { return wire.SignConfirm(id.Signing, guest, nonce) }
 	server, err := id.TLS()
 	if err != nil {
 		t.Fatal(err)
@@ -148,7 +157,7 @@ func TestAGuestCannotListenToWhatIsAnothers(t *testing.T) {
 	victim := mustClient(t, p.enrol(t, "victim"))
 	for _, subject := range []string{
 		wire.Doorbell("victim"), wire.Desired("victim"), wire.Reported("victim"), wire.InboxPrefix("victim") + ".>",
-		"guest.*.doorbell", "guest.>", ">", "_INBOX.>", "*.>", "$SYS.>", "$JS.>", wire.Desired("thief"),
+		wire.Confirm("victim"), "guest.*.doorbell", "guest.>", ">", "_INBOX.>", "*.>", "$SYS.>", "$JS.>", wire.Desired("thief"),
 	} {
 		denied := make(chan error, 10)
 		thief := mustClient(t, p.enrol(t, "thief"), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { denied <- err }))
@@ -188,7 +197,7 @@ func TestAGuestCannotSpeakOnWhatIsAnothers(t *testing.T) {
 	denied := make(chan error, 10)
 	thief := mustClient(t, p.enrol(t, "thief"), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { denied <- err }))
 	for _, subject := range []string{
-		wire.Reported("victim"), wire.Desired("victim"), wire.Doorbell("victim"), wire.InboxPrefix("victim") + ".x",
+		wire.Reported("victim"), wire.Desired("victim"), wire.Confirm("victim"), wire.Doorbell("victim"), wire.InboxPrefix("victim") + ".x",
 		wire.Doorbell("thief"), "$JS.API.STREAM.LIST", "$SYS.REQ.SERVER.PING", "anything",
 	} {
 		if err := thief.PublishRequest(subject, wire.InboxPrefix("thief")+".x", []byte("{}")); err != nil {
