@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -152,20 +153,14 @@ func (c *Column) openImage(ctx context.Context) (err error) {
 
 // userImage describes a qcow2 file of the user's own, taken for the vendor's system.
 func userImage(s system.System, file string) (build.Image, error) {
+	if err := CheckImage(file); err != nil {
+		return build.Image{}, fmt.Errorf("image for %s: %w", s.Name, err)
+	}
 	abs, err := filepath.Abs(file)
 	if err != nil {
 		return build.Image{}, err
 	}
-	f, err := os.Open(abs)
-	if err != nil {
-		return build.Image{}, fmt.Errorf("image for %s: %w", s.Name, err)
-	}
-	defer f.Close()
-	magic := make([]byte, 4)
-	if _, err := f.Read(magic); err != nil || string(magic) != "QFI\xfb" {
-		return build.Image{}, fmt.Errorf("image for %s: %s is not a qcow2 file; convert it with 'qemu-img convert -O qcow2'", s.Name, file)
-	}
-	info, err := f.Stat()
+	info, err := os.Stat(abs)
 	if err != nil {
 		return build.Image{}, err
 	}
@@ -178,6 +173,20 @@ func userImage(s system.System, file string) (build.Image, error) {
 		img.GOOS, img.GOARCH = s.Vendor[0].GOOS, s.Vendor[0].GOARCH
 	}
 	return img, nil
+}
+
+// CheckImage says why a file cannot be booted as a guest's disk.
+func CheckImage(file string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	magic := make([]byte, 4)
+	if _, err := io.ReadFull(f, magic); err != nil || string(magic) != "QFI\xfb" {
+		return fmt.Errorf("%s is not a qcow2 file; convert it with 'qemu-img convert -O qcow2'", file)
+	}
+	return nil
 }
 
 func (c *Column) openHypervisor(ctx context.Context) (err error) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
 
+	"innkeeper/harness"
 	"innkeeper/harness/artifact"
 	"innkeeper/harness/event"
 	"innkeeper/images/build"
@@ -111,7 +113,7 @@ func (o *runOptions) check(names []string) (err error) {
 	}
 	if o.labels != "" {
 		if _, err := types.ParseLabelFilter(o.labels); err != nil {
-			return usagef("--labels %q: %w", o.labels, err)
+			return usagef("--labels %q is not a label filter: %s", o.labels, firstPlain(err))
 		}
 	}
 	if o.timeout <= 0 {
@@ -125,7 +127,7 @@ func (o *runOptions) check(names []string) (err error) {
 		if !slices.ContainsFunc(o.systems, func(s system.System) bool { return s.Name == name }) {
 			return usagef("--image %q: %s is not among the systems of this run", given, name)
 		}
-		if _, err := os.Stat(file); err != nil {
+		if err := harness.CheckImage(file); err != nil {
 			return usagef("--image %s: %w", name, err)
 		}
 		if o.files[name], err = filepath.Abs(file); err != nil {
@@ -133,9 +135,53 @@ func (o *runOptions) check(names []string) (err error) {
 		}
 	}
 	if o.fidelity == string(system.Vendor) {
-		return o.checkVendor()
+		if err := o.checkVendor(); err != nil {
+			return err
+		}
+	}
+	return o.checkOutput()
+}
+
+// checkOutput sees before a run of minutes that its report can be written.
+func (o *runOptions) checkOutput() error {
+	if o.json != "" {
+		if info, err := os.Stat(o.json); err == nil && info.IsDir() {
+			return usagef("--json %s: it is a folder, not a file", o.json)
+		}
+		if err := writable(filepath.Dir(o.json)); err != nil {
+			return usagef("--json: the report cannot be written: %w", err)
+		}
+	}
+	if err := os.MkdirAll(o.out, 0o755); err != nil {
+		return usagef("--out: %w", err)
+	}
+	if err := writable(o.out); err != nil {
+		return usagef("--out: the report cannot be written: %w", err)
 	}
 	return nil
+}
+
+func writable(dir string) error {
+	f, err := os.CreateTemp(dir, ".matrix-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// ansi are the colours that Ginkgo's errors come in.
+var ansi = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+// firstPlain is the line of Ginkgo's error about a filter that says what is
+// wrong, without colours, picture and advertisement.
+func firstPlain(err error) string {
+	lines := strings.Split(ansi.ReplaceAllString(err.Error(), ""), "\n")
+	for _, l := range lines[1:] {
+		if l = strings.TrimSpace(l); len(l) > 3 && strings.Contains(l, " ") && !strings.Contains(l, "Learn more") {
+			return l
+		}
+	}
+	return lines[0]
 }
 
 func (o *runOptions) checkVendor() error {
