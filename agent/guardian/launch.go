@@ -2,8 +2,10 @@ package guardian
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
+	"strings"
 
 	"innkeeper/agent/guest"
 )
@@ -21,18 +23,26 @@ func arguments(o Options, id string) []string {
 }
 
 // launch starts the guardian of an order where nobody ends it with the daemon.
-// systemd ends all that a service has started with it (KillMode= in
-// systemd.kill(5)), so there the guardian is a service of its own. Elsewhere it
-// is a process of its own session (see detach).
+// systemd ends what a service has started with it unless its unit says
+// otherwise (KillMode= in systemd.kill(5)), so there the guardian is a service
+// of its own. Elsewhere it is a process of its own session (see apart).
 func launch(ctx context.Context, o Options, id string) (*process, error) {
 	if !systemd(o.Machine) {
 		return detach(o, id)
 	}
-	unit := "guestd-guardian-" + id
-	_, err := guest.Output(ctx, o.Machine, "systemd-run", append([]string{
-		"--quiet", "--unit=" + unit, "--description=Innkeeper rollback, waiting to be disarmed", o.Executable,
-	}, arguments(o, id)...)...)
+	_, err := guest.Output(ctx, o.Machine, "systemd-run", transient(o, id, "--collect")...)
+	var refused *guest.ExitError
+	if errors.As(err, &refused) && strings.Contains(string(refused.Stderr), "unrecognized option") {
+		// Before systemd 236 a unit that failed is listed until the next boot.
+		_, err = guest.Output(ctx, o.Machine, "systemd-run", transient(o, id)...)
+	}
 	return nil, err
+}
+
+// transient are the arguments of systemd-run(1).
+func transient(o Options, id string, more ...string) []string {
+	args := append([]string{"--quiet", "--unit=guestd-guardian-" + id, "--description=Innkeeper rollback, waiting to be disarmed"}, more...)
+	return append(append(args, o.Executable), arguments(o, id)...)
 }
 
 // systemd says whether it is the init, as sd_booted(3) finds out.

@@ -53,7 +53,8 @@ func armAndWait(dir, window string) error {
 		return err
 	}
 	fmt.Println("armed")
-	select {}
+	time.Sleep(time.Hour) // until it is killed
+	return nil
 }
 
 // value keeps a file. A restore of {"hang":true} makes the file "hangs" and
