@@ -61,7 +61,7 @@ func (r *LogRetention) validate(ps *problems) {
 }
 
 func (t LogTarget) validate(path string, ps *problems) {
-	switch problem := hostProblem(t.Host); {
+	switch problem := logHostProblem(t.Host); {
 	case t.Host == "":
 		ps.add(path+".host", "is missing")
 	case problem != "":
@@ -94,11 +94,11 @@ func (t LogTarget) validateTLS(path string, ps *problems) {
 		}
 		return
 	}
-	if problem := caProblem(t.CA); problem != "" {
+	if problem := logCAProblem(t.CA); problem != "" {
 		ps.add(path+".ca", "%s", problem)
 	}
 	_, notAddress := netip.ParseAddr(t.Host)
-	switch problem := dnsNameProblem(t.Name); {
+	switch problem := logNameProblem(t.Name); {
 	case t.Name == "" && notAddress == nil:
 		ps.add(path+".name", "is missing: the host is an address, and certificates are checked for a name")
 	case t.Name != "" && problem != "":
@@ -120,8 +120,8 @@ func (t LogTarget) validateSelection(path string, ps *problems) {
 	}
 }
 
-// hostProblem says why s is neither an address nor a DNS name, or nothing.
-func hostProblem(s string) string {
+// logHostProblem says why s is neither an address nor a DNS name, or nothing.
+func logHostProblem(s string) string {
 	if addr, err := netip.ParseAddr(s); err == nil {
 		switch {
 		case addr.Zone() != "":
@@ -131,10 +131,10 @@ func hostProblem(s string) string {
 		}
 		return ""
 	}
-	return dnsNameProblem(s)
+	return logNameProblem(s)
 }
 
-func dnsNameProblem(s string) string {
+func logNameProblem(s string) string {
 	if len(s) > 253 {
 		return quoted(s) + " is longer than 253 characters"
 	}
@@ -153,10 +153,10 @@ func dnsNameProblem(s string) string {
 	return ""
 }
 
-// caProblem says why s is not a list of certificates in PEM, or nothing. What
+// logCAProblem says why s is not a list of certificates in PEM, or nothing. What
 // is between or after the blocks would reach the system's own programs, so it
 // is refused too.
-func caProblem(s string) string {
+func logCAProblem(s string) string {
 	if s == "" {
 		return "is missing; the protocol tls needs the certificate of the authority, in PEM"
 	}
