@@ -18,6 +18,7 @@ func TestSchemasAgreeWithTheTypes(t *testing.T) {
 		"reported": reflect.TypeFor[state.Reported](),
 		"hostname": reflect.TypeFor[state.Hostname](),
 		"logging":  reflect.TypeFor[state.Logging](),
+		"network":  reflect.TypeFor[state.Network](),
 	} {
 		b, err := state.Schema(name)
 		if err != nil {
@@ -29,10 +30,10 @@ func TestSchemasAgreeWithTheTypes(t *testing.T) {
 		}
 		s.compare(t, name, typ)
 	}
-	if got := state.Schemas(); !slices.Equal(got, []string{"desired", "hostname", "logging", "reported"}) {
+	if got := state.Schemas(); !slices.Equal(got, []string{"desired", "hostname", "logging", "network", "reported"}) {
 		t.Errorf("schemas are %v", got)
 	}
-	if _, err := state.Schema("nothing"); err == nil || !strings.Contains(err.Error(), "there are desired, hostname, logging, reported") {
+	if _, err := state.Schema("nothing"); err == nil || !strings.Contains(err.Error(), "there are desired, hostname, logging, network, reported") {
 		t.Errorf("got %v", err)
 	}
 }

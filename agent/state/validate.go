@@ -26,6 +26,13 @@ var validators = map[string]func(raw json.RawMessage) error{
 		}
 		return l.Validate()
 	},
+	"network": func(raw json.RawMessage) error {
+		var n Network
+		if err := DecodeSection("network", raw, &n); err != nil {
+			return err
+		}
+		return n.Validate()
+	},
 }
 
 // Validate says all that is wrong with the document, as an *InvalidError, or
