@@ -21,7 +21,7 @@ func (a app) line(layout systems.Layout, log *slog.Logger) (daemon.Line, string,
 	if err != nil {
 		return nil, "", err
 	}
-	l := link.New(link.Options{Join: join, Log: log})
+	l := link.New(link.Options{Join: join, Machine: a.machine, StateDir: layout.StateDir, Log: log})
 	return l, l.Guest(), nil
 }
 

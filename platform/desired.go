@@ -2,7 +2,6 @@ package platform
 
 import (
 	"context"
-	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,7 +45,7 @@ func (p *Platform) SetDesired(ctx context.Context, guest string, sections map[st
 	if len(document) > state.MaxDocument {
 		return 0, fmt.Errorf("the document has %d bytes, and no guest reads more than %d", len(document), state.MaxDocument)
 	}
-	sealed, err := wire.Seal(p.identity.Signing, document)
+	sealed, err := wire.Seal(p.who().Signing, document)
 	if err != nil {
 		return 0, err
 	}
@@ -78,7 +77,7 @@ func (p *Platform) Desired(ctx context.Context, guest string) (state.Desired, bo
 	if err != nil || sealed == nil {
 		return state.Desired{}, false, err
 	}
-	document, err := wire.Open(p.identity.Signing.Public().(ed25519.PublicKey), sealed)
+	document, _, err := p.who().Open(sealed)
 	if err != nil {
 		return state.Desired{}, false, fmt.Errorf("the stored document of %s: %w", guest, err)
 	}

@@ -40,9 +40,10 @@ func (p *Platform) Enrol(guest string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("enrol %s: make its key: %w", guest, err)
 	}
+	identity := p.who()
 	join, err := wire.Join{
-		Guest: guest, Addresses: addresses, CA: p.identity.CA, Seed: string(seed),
-		PlatformKey: p.identity.Signing.Public().(ed25519.PublicKey),
+		Guest: guest, Addresses: addresses, CA: identity.CA, Seed: string(seed),
+		PlatformKey: identity.Signing.Public().(ed25519.PublicKey),
 	}.Encode()
 	if err != nil {
 		return nil, fmt.Errorf("enrol %s: %w", guest, err)

@@ -39,21 +39,21 @@ type Options struct {
 
 // Platform is running from Start to Close.
 type Platform struct {
-	o        Options
-	lock     *os.File
-	identity identity.Identity
-	store    *store.Store
+	o     Options
+	lock  *os.File
+	store *store.Store
 
 	// setting is held while a new document is made, so that each revision is
 	// given out once.
 	setting sync.Mutex
 
-	mu      sync.Mutex
-	line    *line.Line // nil while paused or closed
-	addr    net.Addr
-	closed  bool
-	reports map[string]state.Reported
-	changed chan struct{} // closed, and made anew, at each report
+	mu       sync.Mutex
+	identity identity.Identity
+	line     *line.Line // nil while paused or closed
+	addr     net.Addr
+	closed   bool
+	reports  map[string]state.Reported
+	changed  chan struct{} // closed, and made anew, at each report
 }
 
 // Start opens the platform in its folder and lets guests connect.
@@ -116,7 +116,7 @@ func folder(dir string) error {
 
 // open lets guests connect.
 func (p *Platform) open(ctx context.Context, listen string) error {
-	tls, err := p.identity.TLS()
+	tls, err := p.who().TLS()
 	if err != nil {
 		return err
 	}

@@ -21,12 +21,16 @@ func (b backend) GuestOf(publicKey string) (string, bool) { return b.p.store.Gue
 
 // Desired implements line.Backend.
 func (b backend) Desired(ctx context.Context, guest string) ([]byte, error) {
-	return b.p.store.Desired(ctx, guest)
+	sealed, err := b.p.store.Desired(ctx, guest)
+	if err != nil || sealed == nil {
+		return nil, err
+	}
+	return b.p.sealedNow(sealed)
 }
 
 // Confirm implements line.Backend.
 func (b backend) Confirm(guest string, nonce []byte) ([]byte, error) {
-	return wire.SignConfirm(b.p.identity.Signing, guest, nonce)
+	return wire.SignConfirm(b.p.who().Signing, guest, nonce)
 }
 
 // TakeReport implements line.Backend.

@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -79,7 +80,9 @@ func (l *Link) ask(ctx context.Context, conn *nats.Conn) error {
 	if problem := reply.Header.Get(wire.ErrorHeader); problem != "" {
 		return fmt.Errorf("the platform answers: %s", problem)
 	}
-	return wire.CheckConfirm(l.o.Join.PlatformKey, l.Guest(), q.Nonce, reply.Data)
+	return l.trusting(ctx, conn, func(key ed25519.PublicKey) error {
+		return wire.CheckConfirm(key, l.Guest(), q.Nonce, reply.Data)
+	})
 }
 
 // Up says whether the line stands, as far as is known: one that broke without

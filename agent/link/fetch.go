@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,9 @@ func worthy(body []byte, accepted uint64) bool {
 // and now and then, until ctx ends.
 func (s *session) fetch(ctx context.Context) {
 	retry := shortestWait
+	if _, err := s.link.learn(ctx, s.conn); err != nil && ctx.Err() == nil {
+		s.link.o.Log.Warn("whether the platform has a new key is not known", "error", err)
+	}
 	for ctx.Err() == nil {
 		// A tenth more or less keeps guests that started together apart.
 		again := s.link.o.FetchInterval*9/10 + jittered(s.link.o.FetchInterval/5)
@@ -93,7 +97,16 @@ func (s *session) take(ctx context.Context, sealed []byte) {
 	if len(sealed) == 0 {
 		return
 	}
-	d, refusal := read(s.link.o.Join, s.handler.Accepted(), sealed)
+	var document []byte
+	err := s.link.trusting(ctx, s.conn, func(key ed25519.PublicKey) (err error) {
+		document, err = wire.Open(key, sealed)
+		return err
+	})
+	if err != nil {
+		s.handler.Refuse(0, []string{"the document was not read: " + err.Error()})
+		return
+	}
+	d, refusal := read(s.link.Guest(), s.handler.Accepted(), document)
 	if refusal != nil {
 		s.handler.Refuse(refusal.Revision, refusal.Reasons)
 		return
@@ -104,13 +117,9 @@ func (s *session) take(ctx context.Context, sealed []byte) {
 	}
 }
 
-// read opens a signed document and says why it cannot be this guest's next
-// one. The document in force, once more, is good.
-func read(j wire.Join, accepted uint64, sealed []byte) (state.Desired, *state.Refusal) {
-	document, err := wire.Open(j.PlatformKey, sealed)
-	if err != nil {
-		return state.Desired{}, &state.Refusal{Reasons: []string{"the document was not read: " + err.Error()}}
-	}
+// read reads a document that the platform signed and says why it cannot be
+// this guest's next one. The document in force, once more, is good.
+func read(guest string, accepted uint64, document []byte) (state.Desired, *state.Refusal) {
 	// Whose it is and how old comes before what is in it.
 	var of struct {
 		Revision uint64 `json:"revision"`
@@ -121,8 +130,8 @@ func read(j wire.Join, accepted uint64, sealed []byte) (state.Desired, *state.Re
 		return state.Desired{}, &state.Refusal{Revision: of.Revision, Reasons: []string{fmt.Sprintf(format, args...)}}
 	}
 	switch {
-	case peeked && of.Guest != j.Guest:
-		return refuse("guest: %q is another guest; this is %q", clip(of.Guest), j.Guest)
+	case peeked && of.Guest != guest:
+		return refuse("guest: %q is another guest; this is %q", clip(of.Guest), guest)
 	case peeked && of.Revision < accepted:
 		return refuse("revision: %d is older than %d, which is in force", of.Revision, accepted)
 	}

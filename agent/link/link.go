@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"innkeeper/agent/guest"
 	"innkeeper/agent/link/wire"
 	"innkeeper/agent/state"
 )
@@ -52,6 +53,10 @@ func (systemClock) After(d time.Duration) (<-chan time.Time, func()) {
 // Options are what a Link works with. Only Join is needed.
 type Options struct {
 	Join wire.Join
+	// Machine and StateDir are where the platform's later keys are kept; with
+	// no StateDir they are asked for anew by each process.
+	Machine  guest.Machine
+	StateDir string
 	// FetchInterval is about the time between two fetches of a document that
 	// nobody rang for, 10 minutes if 0.
 	FetchInterval time.Duration
@@ -66,9 +71,10 @@ type Options struct {
 
 // Link is the line to one platform.
 type Link struct {
-	o    Options
-	born string        // makes the ids of reports this process's own
-	news chan struct{} // of capacity 1: a report is pending
+	o     Options
+	trust *trust
+	born  string        // makes the ids of reports this process's own
+	news  chan struct{} // of capacity 1: a report is pending
 	// doubt, of capacity 1, asks whether the connection still stands.
 	doubt chan struct{}
 	up    atomic.Bool
@@ -100,8 +106,12 @@ func New(o Options) *Link {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	trust, err := newTrust(o)
+	if err != nil {
+		o.Log.Warn("a file of the platform's keys is not used", "error", err)
+	}
 	return &Link{
-		o: o, born: strconv.FormatUint(rand.Uint64(), 36),
+		o: o, trust: trust, born: strconv.FormatUint(rand.Uint64(), 36),
 		news: make(chan struct{}, 1), doubt: make(chan struct{}, 1),
 	}
 }

@@ -106,6 +106,9 @@ func handler(p *platform.Platform, log *slog.Logger) http.Handler {
 		revision, err := p.SetDesired(r.Context(), r.PathValue("guest"), sections)
 		answer(w, log, set{Revision: revision}, err)
 	})
+	mux.HandleFunc("POST /v1/key/rotation", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, log, struct{}{}, p.RotateKey())
+	})
 	mux.HandleFunc("GET /v1/guests/{guest}", func(w http.ResponseWriter, r *http.Request) {
 		g, err := look(r.Context(), p, r.PathValue("guest"))
 		answer(w, log, g, err)

@@ -70,8 +70,17 @@ func (c *Client) Get(ctx context.Context, guest string) (Guest, error) {
 	return g, err
 }
 
+// RotateKey gives the platform a new signing key.
+func (c *Client) RotateKey(ctx context.Context) error {
+	return c.ask(ctx, http.MethodPost, "/v1/key/rotation", nil, &struct{}{})
+}
+
 func (c *Client) do(ctx context.Context, method, guest, what string, body []byte, into any) error {
-	target := "http://innkeeper/v1/guests/" + url.PathEscape(guest) + what
+	return c.ask(ctx, method, "/v1/guests/"+url.PathEscape(guest)+what, body, into)
+}
+
+func (c *Client) ask(ctx context.Context, method, path string, body []byte, into any) error {
+	target := "http://innkeeper" + path
 	request, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {
 		return err

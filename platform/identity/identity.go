@@ -42,15 +42,25 @@ type Identity struct {
 	CA string
 	// Signing signs desired documents.
 	Signing ed25519.PrivateKey
+	// Past are the keys before it, the oldest first, each with the rotation
+	// that made the next one the platform's. Their private halves are gone.
+	Past []Past
 
 	ca    *x509.Certificate
 	caKey *ecdsa.PrivateKey
+}
+
+// Past is a key that was the platform's.
+type Past struct {
+	Key  []byte        `json:"key"`
+	Next wire.Rotation `json:"next"`
 }
 
 type file struct {
 	CA          string `json:"ca"`
 	CAKey       string `json:"ca_key"`
 	SigningSeed []byte `json:"signing_seed"`
+	Past        []Past `json:"past,omitempty"`
 }
 
 // Load reads the identity in dir, or makes one if there is none yet. One that
@@ -90,7 +100,17 @@ func parse(raw []byte) (Identity, error) {
 	if !ok || pair.Leaf == nil || !pair.Leaf.IsCA {
 		return Identity{}, errors.New("its certificate is not that of an authority with an ECDSA key")
 	}
-	return Identity{CA: f.CA, Signing: ed25519.NewKeyFromSeed(f.SigningSeed), ca: pair.Leaf, caKey: key}, nil
+	id := Identity{CA: f.CA, Signing: ed25519.NewKeyFromSeed(f.SigningSeed), Past: f.Past, ca: pair.Leaf, caKey: key}
+	if len(f.Past) > 0 {
+		chain, err := id.Rotations(f.Past[0].Key)
+		if err != nil {
+			return Identity{}, err
+		}
+		if last, err := wire.Follow(f.Past[0].Key, chain); err != nil || !id.public().Equal(last) {
+			return Identity{}, errors.New("its past keys do not lead to its signing_seed")
+		}
+	}
+	return id, nil
 }
 
 func create(path string) ([]byte, error) {

@@ -51,7 +51,7 @@ type command struct {
 }
 
 func (a app) commands() []command {
-	return []command{a.serveCommand(), a.enrolCommand(), a.setCommand(), a.getCommand()}
+	return []command{a.serveCommand(), a.enrolCommand(), a.setCommand(), a.getCommand(), a.rotateKeyCommand()}
 }
 
 func (a app) main(ctx context.Context, args []string) int {
@@ -110,7 +110,7 @@ func (a app) lookup(name string) (command, error) {
 func (a app) overview(w io.Writer) {
 	fmt.Fprint(w, "innkeeper keeps what each guest should be and what it says it is.\n\nUsage: innkeeper COMMAND [flags]\n\nCommands:\n")
 	for _, c := range a.commands() {
-		fmt.Fprintf(w, "  %-8s %s\n", c.name, c.summary)
+		fmt.Fprintf(w, "  %-10s %s\n", c.name, c.summary)
 	}
 	fmt.Fprint(w, "\nEach command tells more: innkeeper COMMAND --help\n\nExamples:\n")
 	for _, c := range a.commands() {

@@ -32,6 +32,8 @@ type Backend interface {
 	TakeReport(ctx context.Context, guest, id string, body []byte) error
 	// Confirm signs a guest's nonce.
 	Confirm(guest string, nonce []byte) ([]byte, error)
+	// Rotations are those from the key that a guest trusts to the newest.
+	Rotations(key []byte) ([]wire.Rotation, error)
 }
 
 // Options say where to listen and who answers.
@@ -162,6 +164,7 @@ const waiting = 1 << 13
 func (l *Line) serve() error {
 	for subject, answer := range map[string]func(guest string, m *nats.Msg) ([]byte, error){
 		wire.Desired("*"): l.desired, wire.Reported("*"): l.reported, wire.Confirm("*"): l.confirm,
+		wire.Key("*"): l.key,
 	} {
 		requests := make(chan *nats.Msg, waiting)
 		if _, err := l.conn.ChanSubscribe(subject, requests); err != nil {
@@ -219,4 +222,16 @@ func (l *Line) confirm(guest string, m *nats.Msg) ([]byte, error) {
 		return nil, err
 	}
 	return l.o.Backend.Confirm(guest, q.Nonce)
+}
+
+func (l *Line) key(_ string, m *nats.Msg) ([]byte, error) {
+	r, err := wire.ParseKeyRequest(m.Data)
+	if err != nil {
+		return nil, err
+	}
+	chain, err := l.o.Backend.Rotations(r.Key)
+	if err != nil {
+		return nil, err
+	}
+	return wire.EncodeRotations(chain)
 }

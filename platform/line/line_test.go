@@ -35,6 +35,8 @@ type hotel struct {
 	asked    chan string
 	broken   bool
 	confirm  func(guest string, nonce []byte) ([]byte, error)
+
+	rotations func(key []byte) ([]wire.Rotation, error)
 }
 
 func (h *hotel) GuestOf(key string) (string, bool) {
@@ -74,6 +76,12 @@ func (h *hotel) Confirm(guest string, nonce []byte) ([]byte, error) {
 	return h.confirm(guest, nonce)
 }
 
+func (h *hotel) Rotations(key []byte) ([]wire.Rotation, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.rotations(key)
+}
+
 type platform struct {
 	*hotel
 	line *line.Line
@@ -88,6 +96,7 @@ func open(t *testing.T) *platform {
 	}
 	p := &platform{id: id, hotel: &hotel{guests: map[string]string{}, sealed: map[string][]byte{}, asked: make(chan string, 100)}}
 	p.confirm = func(guest string, nonce []byte) ([]byte, error) { return wire.SignConfirm(id.Signing, guest, nonce) }
+	p.rotations = id.Rotations
 	server, err := id.TLS()
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +166,7 @@ func TestAGuestCannotListenToWhatIsAnothers(t *testing.T) {
 	victim := mustClient(t, p.enrol(t, "victim"))
 	for _, subject := range []string{
 		wire.Doorbell("victim"), wire.Desired("victim"), wire.Reported("victim"), wire.InboxPrefix("victim") + ".>",
-		wire.Confirm("victim"), "guest.*.doorbell", "guest.>", ">", "_INBOX.>", "*.>", "$SYS.>", "$JS.>", wire.Desired("thief"),
+		wire.Confirm("victim"), wire.Key("victim"), "guest.*.doorbell", "guest.>", ">", "_INBOX.>", "*.>", "$SYS.>", "$JS.>", wire.Desired("thief"),
 	} {
 		denied := make(chan error, 10)
 		thief := mustClient(t, p.enrol(t, "thief"), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { denied <- err }))
@@ -197,7 +206,7 @@ func TestAGuestCannotSpeakOnWhatIsAnothers(t *testing.T) {
 	denied := make(chan error, 10)
 	thief := mustClient(t, p.enrol(t, "thief"), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { denied <- err }))
 	for _, subject := range []string{
-		wire.Reported("victim"), wire.Desired("victim"), wire.Confirm("victim"), wire.Doorbell("victim"), wire.InboxPrefix("victim") + ".x",
+		wire.Reported("victim"), wire.Desired("victim"), wire.Confirm("victim"), wire.Key("victim"), wire.Doorbell("victim"), wire.InboxPrefix("victim") + ".x",
 		wire.Doorbell("thief"), "$JS.API.STREAM.LIST", "$SYS.REQ.SERVER.PING", "anything",
 	} {
 		if err := thief.PublishRequest(subject, wire.InboxPrefix("thief")+".x", []byte("{}")); err != nil {
