@@ -9,6 +9,7 @@ import (
 	"innkeeper/agent/mechanisms/osrelease"
 	"innkeeper/agent/service"
 	"innkeeper/agent/systems/hostname"
+	"innkeeper/agent/systems/logging"
 	"innkeeper/agent/systems/section"
 	"innkeeper/agent/systems/system"
 )
@@ -28,6 +29,7 @@ func (System) Layout() system.Layout { return system.LinuxLayout() }
 func (System) Sections() map[string]section.Section {
 	return map[string]section.Section{
 		"hostname": hostname.SystemdFull(),
+		"logging":  logging.Systemd(),
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"innkeeper/agent/mechanisms/osrelease"
 	"innkeeper/agent/service"
 	"innkeeper/agent/systems/hostname"
+	"innkeeper/agent/systems/logging"
 	"innkeeper/agent/systems/section"
 	"innkeeper/agent/systems/system"
 )
@@ -27,6 +28,7 @@ func (System) Layout() system.Layout { return system.LinuxLayout() }
 func (System) Sections() map[string]section.Section {
 	return map[string]section.Section{
 		"hostname": hostname.SystemdShort(),
+		"logging":  logging.Systemd(),
 	}
 }
 

@@ -1,0 +1,53 @@
+package region_test
+
+import (
+	"strings"
+	"testing"
+
+	"innkeeper/agent/mechanisms/region"
+)
+
+func TestSet(t *testing.T) {
+	const theirs = "a\nb"
+	once := region.Set(theirs, "x\ny\n")
+	if !strings.HasPrefix(once, "a\nb\n#") || !strings.Contains(once, "\nx\ny\n#") || region.Get(once) != "x\ny\n" {
+		t.Fatalf("got %q", once)
+	}
+	if again := region.Set(once, "x\ny"); again != once {
+		t.Errorf("the same lines made %q of %q", again, once)
+	}
+	after := once + "c\n"
+	if got := region.Set(after, "z"); !strings.HasSuffix(got, "\nc\n") || region.Get(got) != "z\n" || strings.Contains(got, "x\n") {
+		t.Errorf("got %q", got)
+	}
+	if got := region.Set(after, ""); got != "a\nb\nc\n" {
+		t.Errorf("taking the region away left %q", got)
+	}
+	if got := region.Set("", ""); got != "" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestAnUnendedRegionLosesNothing(t *testing.T) {
+	begun, _, _ := strings.Cut(region.Set("a\n", "x"), "x")
+	if got := region.Set(begun+"theirs\n", "y"); !strings.Contains(got, "theirs\n") || region.Get(got) != "y\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func FuzzSet(f *testing.F) {
+	f.Add("a\n", "x\n")
+	f.Add(region.Set("a\n", "x"), "y")
+	f.Fuzz(func(t *testing.T, text, lines string) {
+		if strings.Contains(lines, "# guestd") || strings.Count(text, "# guestd") > 2 {
+			return
+		}
+		set := region.Set(text, lines)
+		if got := strings.TrimSuffix(region.Get(set), "\n"); got != strings.TrimSuffix(lines, "\n") {
+			t.Fatalf("%q set in %q reads back as %q", lines, text, got)
+		}
+		if again := region.Set(set, lines); again != set {
+			t.Fatalf("the same lines made %q of %q", again, set)
+		}
+	})
+}
