@@ -16,6 +16,7 @@ func TestSchemasAgreeWithTheTypes(t *testing.T) {
 	for name, typ := range map[string]reflect.Type{
 		"desired":  reflect.TypeFor[state.Desired](),
 		"reported": reflect.TypeFor[state.Reported](),
+		"plan":     reflect.TypeFor[state.Plan](),
 		"hostname": reflect.TypeFor[state.Hostname](),
 		"logging":  reflect.TypeFor[state.Logging](),
 		"network":  reflect.TypeFor[state.Network](),
@@ -30,10 +31,10 @@ func TestSchemasAgreeWithTheTypes(t *testing.T) {
 		}
 		s.compare(t, name, typ)
 	}
-	if got := state.Schemas(); !slices.Equal(got, []string{"desired", "hostname", "logging", "network", "reported"}) {
+	if got := state.Schemas(); !slices.Equal(got, []string{"desired", "hostname", "logging", "network", "plan", "reported"}) {
 		t.Errorf("schemas are %v", got)
 	}
-	if _, err := state.Schema("nothing"); err == nil || !strings.Contains(err.Error(), "there are desired, hostname, logging, network, reported") {
+	if _, err := state.Schema("nothing"); err == nil || !strings.Contains(err.Error(), "there are desired, hostname, logging, network, plan, reported") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -20,7 +20,43 @@ type Desired struct {
 	// Sections maps a section's name ("hostname", or one a third-party
 	// plugin brings) to its desired value.
 	Sections map[string]json.RawMessage `json:"sections"`
+	// ConfirmSeconds is how long a change that can cut the guest off waits to
+	// be confirmed over the network before it is undone, in seconds:
+	// MinConfirmSeconds to MaxConfirmSeconds, or 0 for DefaultConfirmSeconds.
+	ConfirmSeconds int `json:"confirm_seconds,omitempty"`
+	// Drift says by section what to do about a change that the agent did not
+	// make. A section that is absent has EnforceDrift.
+	Drift map[string]DriftPolicy `json:"drift,omitempty"`
 }
+
+// The window of a confirmation, in seconds.
+const (
+	MinConfirmSeconds     = 10
+	MaxConfirmSeconds     = 3600
+	DefaultConfirmSeconds = 60
+)
+
+// ConfirmWindow is how long a change that can cut the guest off waits to be
+// confirmed.
+func (d Desired) ConfirmWindow() time.Duration {
+	if d.ConfirmSeconds == 0 {
+		return DefaultConfirmSeconds * time.Second
+	}
+	return time.Duration(d.ConfirmSeconds) * time.Second
+}
+
+// DriftPolicy says what to do about drift: a machine that is no longer as the
+// document in force says, though it was.
+type DriftPolicy string
+
+// The policies for drift.
+const (
+	// EnforceDrift puts the machine right again.
+	EnforceDrift DriftPolicy = "enforce"
+	// ReportDrift leaves it as it is and reports the section as Drifted. A new
+	// value of the section is applied all the same.
+	ReportDrift DriftPolicy = "report"
+)
 
 // Hostname is the desired value of the section "hostname".
 type Hostname struct {

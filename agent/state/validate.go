@@ -54,7 +54,25 @@ func (d Desired) Validate() error {
 	for _, name := range sortedKeys(d.Sections) {
 		validateSection(name, d.Sections[name], ps)
 	}
+	if s := d.ConfirmSeconds; s != 0 && (s < MinConfirmSeconds || s > MaxConfirmSeconds) {
+		ps.add("confirm_seconds", "%d is not from %d to %d, or 0 for %d", s, MinConfirmSeconds, MaxConfirmSeconds, DefaultConfirmSeconds)
+	}
+	for _, name := range sortedKeys(d.Drift) {
+		d.validateDrift(name, ps)
+	}
 	return ps.err()
+}
+
+func (d Desired) validateDrift(name string, ps *problems) {
+	if _, managed := d.Sections[name]; !managed {
+		ps.add("drift", "%s is not a section of this document", quoted(name))
+		return
+	}
+	switch p := d.Drift[name]; p {
+	case EnforceDrift, ReportDrift:
+	default:
+		ps.add(under("drift", name), "%s is neither %s nor %s", quoted(string(p)), EnforceDrift, ReportDrift)
+	}
 }
 
 func validateSection(name string, raw json.RawMessage, ps *problems) {

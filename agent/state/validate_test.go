@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"innkeeper/agent/state"
 )
@@ -31,7 +32,7 @@ func TestParseDesiredTellsEveryProblem(t *testing.T) {
 		},
 		{
 			"unknown fields", `{"revision":1,"guest":"g","sections":{"hostname":{"name":"a","nme":"b","Domain":"c"}},"x":1}`,
-			[]string{"x: is not a known field; known are guest, revision, sections"},
+			[]string{"x: is not a known field; known are confirm_seconds, drift, guest, revision, sections"},
 		},
 		{
 			"unknown fields of a section", `{"revision":1,"guest":"g","sections":{"hostname":{"name":"a","nme":"b","Domain":"c"}}}`,
@@ -75,6 +76,14 @@ func TestParseDesiredTellsEveryProblem(t *testing.T) {
 		{
 			"no sections", `{"revision":1,"guest":"g"}`,
 			[]string{"sections: is missing; an empty object manages nothing"},
+		},
+		{
+			"window and drift", `{"revision":1,"guest":"g","sections":{"hostname":{"name":"a"}},"confirm_seconds":9,"drift":{"hostname":"ignore","time":"report"}}`,
+			[]string{
+				"confirm_seconds: 9 is not from 10 to 3600, or 0 for 60",
+				`drift.hostname: "ignore" is neither enforce nor report`,
+				`drift: "time" is not a section of this document`,
+			},
 		},
 		{"truncated", `{"revision":1,`, []string{"is not JSON: it ends too early, after 14 bytes"}},
 		{"empty", ``, []string{"is not JSON: it ends too early, after 0 bytes"}},
@@ -154,5 +163,18 @@ func TestProblemsAreBounded(t *testing.T) {
 	}
 	if last := invalid.Problems[50].String(); !strings.HasPrefix(last, "and ") {
 		t.Errorf("the last line is %q", last)
+	}
+}
+
+func TestWindowAndDriftAreTaken(t *testing.T) {
+	d, err := state.ParseDesired([]byte(`{"revision":1,"guest":"g","sections":{"hostname":{"name":"a"}},"confirm_seconds":15,"drift":{"hostname":"report"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.ConfirmWindow() != 15*time.Second || d.Drift["hostname"] != state.ReportDrift {
+		t.Errorf("got %s and %v", d.ConfirmWindow(), d.Drift)
+	}
+	if got := (state.Desired{}).ConfirmWindow(); got != time.Minute {
+		t.Errorf("the window of a document that sets none is %s", got)
 	}
 }
