@@ -14,14 +14,18 @@ var _ = Describe("after a reboot", Ordered, Label("reboot"), func() {
 		name     guest.Names
 		revision uint64
 		before   state.Agent
+		logs     state.LogTarget
 	)
 
 	BeforeAll(func(ctx SpecContext) {
 		name = named(ctx)
+		if len(sys().Tools.Logging.Formats) > 0 {
+			logs, _ = logged(ctx)
+		}
 		now := agent.now(ctx)
 		revision, before = now.Revision, now.Agent
 		reboot(ctx)
-	}, NodeTimeout(rebootTimeout+settleTimeout))
+	}, NodeTimeout(rebootTimeout+3*settleTimeout))
 
 	It("guestd is started by the system", Label("service"), func(ctx SpecContext) {
 		report := agent.awaitStart(ctx, before)
@@ -35,5 +39,16 @@ var _ = Describe("after a reboot", Ordered, Label("reboot"), func() {
 		Expect(report.Sections["hostname"].Status).To(Equal(state.InSync), report.Sections["hostname"].Message)
 		Expect(report.Sections["hostname"].Changes).To(BeEmpty())
 		expectName(ctx, name, true)
+	}, SpecTimeout(2*startTimeout))
+
+	It("the log goes where it was chosen, and nothing is left to change", Label("logging"), func(ctx SpecContext) {
+		requireLogging()
+		agent.awaitStart(ctx, before)
+		report := agent.settle(ctx, revision)
+		expectInSync(report)
+		Expect(report.Sections["logging"].Changes).To(BeEmpty())
+		text := record("after a reboot")
+		writeLog(ctx, "local3", "warning", text)
+		awaitRecord(ctx, logs.Protocol, text)
 	}, SpecTimeout(2*startTimeout))
 })

@@ -65,6 +65,9 @@ func tools(t *testing.T, tools system.Tools) {
 		len(tools.RestartService) == 0 || len(tools.Processes) == 0 || len(tools.SystemLog) == 0 || len(tools.Reboot) == 0 {
 		t.Error("the tools leave something out")
 	}
+	if (len(tools.Logging.Formats) > 0) != (len(tools.Logging.Write) > 0) {
+		t.Error("there is a way to write to the log without a word on where it can go, or the other way round")
+	}
 	for _, c := range append([]system.Check{tools.Service}, tools.Hostname...) {
 		want := strings.NewReplacer("{{name}}", "n", "{{domain}}", "d", "{{fqdn}}", "n.d").Replace(c.Want)
 		re, err := regexp.Compile("(?m)" + want)

@@ -22,7 +22,7 @@ var System = system.System{
 		Underneath: "Debian 13 userland and Linux kernel with the packages CentOS Stream 9 has; no doubles",
 		Packages: []string{
 			"chrony", "dbus", "dnf", "libnss-myhostname", "logrotate", "network-manager", "rpm",
-			"rsyslog", "systemd", "systemd-sysv", "udev",
+			"rsyslog", "rsyslog-gnutls", "systemd", "systemd-sysv", "udev",
 		},
 		Below:  trim.Files,
 		Masked: append([]string{"chrony.service", "ssh.service", "NetworkManager-wait-online.service"}, trim.Units...),
@@ -78,6 +78,12 @@ var System = system.System{
 			},
 		},
 		HostnameFiles: []string{"/etc/hostname", "/etc/hosts"},
+		Logging: system.Logging{
+			Write:      system.Logger(),
+			Formats:    map[string]string{"udp": "rfc5424", "tcp": "rfc5424", "tls": "rfc5424"},
+			Facilities: true, Severity: true,
+			Files: []string{"/etc/rsyslog.d/10-guestd.conf", "/etc/systemd/journald.conf.d/90-guestd.conf"},
+		},
 		Service: system.Check{
 			Title:   "systemd's word on guestd: enabled and running",
 			Command: []string{"systemctl", "show", "--property=ActiveState,UnitFileState", "guestd.service"},

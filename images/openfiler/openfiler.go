@@ -61,6 +61,12 @@ var System = system.System{
 			},
 		},
 		HostnameFiles: []string{"/etc/sysconfig/network", "/etc/hosts"},
+		Logging: system.Logging{
+			Write:      system.Logger(),
+			Formats:    map[string]string{"udp": "rfc5424", "tcp": "rfc5424"},
+			Facilities: true, Severity: true,
+			Files: []string{"/etc/rsyslog.conf"},
+		},
 		Service: system.Check{
 			Title:   "guestd on at run level 3, and running",
 			Command: []string{"sh", "-c", "chkconfig --list guestd && service guestd status"},

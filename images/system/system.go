@@ -121,6 +121,8 @@ type Tools struct {
 	// names in no file, run through Exec. It tells values, not times: what is
 	// written again unchanged goes unseen there.
 	HostnameState []string
+	// Logging is the system's own log.
+	Logging Logging
 	// Service is the command that says whether guestd runs as a service.
 	Service Check
 	// RestartService restarts guestd by the system's own means, as ssh runs it.

@@ -21,7 +21,7 @@ var System = system.System{
 		GOOS: "linux", GOARCH: "amd64",
 		Underneath: "Debian 13 userland and Linux kernel with the packages Ubuntu Server has; no doubles",
 		Packages: []string{
-			"dbus", "libnss-myhostname", "logrotate", "netplan.io", "rsyslog",
+			"dbus", "libnss-myhostname", "logrotate", "netplan.io", "rsyslog", "rsyslog-gnutls",
 			"systemd", "systemd-resolved", "systemd-sysv", "systemd-timesyncd", "udev",
 		},
 		Below:  trim.Files,
@@ -68,6 +68,12 @@ var System = system.System{
 			},
 		},
 		HostnameFiles: []string{"/etc/hostname", "/etc/hosts"},
+		Logging: system.Logging{
+			Write:      system.Logger(),
+			Formats:    map[string]string{"udp": "rfc5424", "tcp": "rfc5424", "tls": "rfc5424"},
+			Facilities: true, Severity: true,
+			Files: []string{"/etc/rsyslog.d/10-guestd.conf", "/etc/systemd/journald.conf.d/90-guestd.conf"},
+		},
 		Service: system.Check{
 			Title:   "systemd's word on guestd: enabled and running",
 			Command: []string{"systemctl", "show", "--property=ActiveState,UnitFileState", "guestd.service"},
