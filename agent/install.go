@@ -74,8 +74,8 @@ func (a app) join(file string, layout systems.Layout) error {
 	if err != nil {
 		return fmt.Errorf("read the join file: %w", err)
 	}
-	if err := checkJoin(raw); err != nil {
-		return fmt.Errorf("the join file %s cannot be used: %w", file, err)
+	if err := a.checkJoin(file); err != nil {
+		return err
 	}
 	if err := a.machine.MkdirAll(filepath.Dir(layout.JoinFile), 0o700); err != nil {
 		return fmt.Errorf("keep the join file: %w", err)

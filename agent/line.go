@@ -7,7 +7,6 @@ import (
 
 	"innkeeper/agent/daemon"
 	"innkeeper/agent/link"
-	"innkeeper/agent/link/wire"
 	"innkeeper/agent/systems"
 )
 
@@ -26,7 +25,7 @@ func (a app) line(layout systems.Layout, log *slog.Logger) (daemon.Line, string,
 }
 
 // checkJoin says why a join file cannot be used, or nil.
-func checkJoin(raw []byte) error {
-	_, err := wire.ParseJoin(raw)
+func (a app) checkJoin(file string) error {
+	_, err := link.Load(a.machine, file)
 	return err
 }

@@ -172,6 +172,12 @@ func TestInstallAndUninstall(t *testing.T) {
 		t.Errorf("exit %d: %s", status, stderr)
 	}
 	g.m.Put("/root/bad.json", `{"guest":"g"}`)
+	if status, _, stderr := g.run("install", "--join", "/root/bad.json"); status != 1 || !strings.Contains(stderr, "has mode 0644, so others may have read the guest's key") || len(g.calls) != 0 {
+		t.Errorf("exit %d: %s", status, stderr)
+	}
+	if err := g.m.WriteFile("/root/bad.json", []byte(`{"guest":"g"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if status, _, stderr := g.run("install", "--join", "/root/bad.json"); status != 1 || !strings.Contains(stderr, "the join file /root/bad.json cannot be used: ") || len(g.calls) != 0 {
 		t.Errorf("exit %d: %s", status, stderr)
 	}

@@ -197,6 +197,26 @@ func TestAJoinFileThatOthersCanReadIsRefused(t *testing.T) {
 	}
 }
 
+func TestAJoinFileOfAnotherUserIsRefused(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a file away")
+	}
+	file := filepath.Join(t.TempDir(), "join.json")
+	raw, err := testJoin(t, "one:1").Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(file, 4321, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(guest.Local(), file); err == nil || !strings.Contains(err.Error(), "belongs to user 4321 and not to root") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // FuzzRead is about documents that the platform signed.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"revision":8,"guest":"web-1","sections":{"hostname":{"name":"alpha"}}}`), uint64(7))

@@ -70,6 +70,10 @@ func (l *Link) session(ctx context.Context, address string, h Handler) (answered
 	}
 	cancel()
 	all.Wait()
+	var over *oversizeError
+	if errors.As(err, &over) {
+		h.Refuse(0, []string{"the document was not read: " + over.Error()})
+	}
 	return s.answered, err
 }
 
@@ -91,11 +95,13 @@ func (l *Link) connect(ctx context.Context, address string, patience time.Durati
 	if err != nil {
 		return nil, errors.New("the join file's seed has no public key")
 	}
-	d := &dialer{ctx: ctx, dial: l.o.Dial, patience: patience}
+	d := &dialer{ctx: ctx, dial: l.o.Dial, patience: patience, tls: &tls.Config{
+		RootCAs: pool, ServerName: wire.ServerName, MinVersion: tls.VersionTLS13,
+	}}
 	defer d.release()
 	conn, err := nats.Connect("tls://"+address,
 		nats.Name("guestd "+j.Guest),
-		nats.Secure(&tls.Config{RootCAs: pool, ServerName: wire.ServerName, MinVersion: tls.VersionTLS13}),
+		nats.Secure(), // without it, a platform that says it has no TLS would be believed
 		nats.TLSHandshakeFirst(),
 		nats.Nkey(public, pair.Sign),
 		nats.CustomInboxPrefix(wire.InboxPrefix(j.Guest)),
@@ -108,8 +114,8 @@ func (l *Link) connect(ctx context.Context, address string, patience time.Durati
 		}),
 		nats.ClosedHandler(func(*nats.Conn) { close(broken) }),
 	)
-	if errors.Is(err, nats.ErrNoServers) && d.err != nil {
-		err = d.err // the library does not tell of a refused connection
+	if err != nil && d.err != nil {
+		err = d.err // the library does not tell of every one
 	}
 	if err != nil {
 		return nil, fmt.Errorf("connect to the platform: %w", err)
@@ -117,26 +123,40 @@ func (l *Link) connect(ctx context.Context, address string, patience time.Durati
 	return conn, nil
 }
 
-// dialer ends an attempt to connect, at whatever point it is, when ctx does.
+// dialer makes connections that speak TLS and are bounded. It ends an attempt
+// to connect, at whatever point it is, when ctx does.
 type dialer struct {
 	ctx      context.Context
 	dial     func(ctx context.Context, network, address string) (net.Conn, error)
 	patience time.Duration
+	tls      *tls.Config
 	err      error
+	conn     *bounded
 	stop     func() bool
 }
 
 // Dial implements nats.CustomDialer.
-func (d *dialer) Dial(network, address string) (net.Conn, error) {
+func (d *dialer) Dial(network, address string) (_ net.Conn, err error) {
+	defer func() { d.err = err }()
 	ctx, cancel := context.WithTimeout(d.ctx, d.patience)
 	defer cancel()
 	conn, err := d.dial(ctx, network, address)
-	if d.err = err; err != nil {
+	if err != nil {
 		return nil, err
 	}
+	shaking, cancel := context.WithTimeout(d.ctx, wire.RequestTimeout)
+	defer cancel()
+	secure := tls.Client(conn, d.tls)
+	if err := secure.HandshakeContext(shaking); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
 	d.stop = context.AfterFunc(d.ctx, func() { _ = conn.Close() })
-	return conn, nil
+	d.conn = &bounded{Conn: secure}
+	return d.conn, nil
 }
+
+// SkipTLSHandshake tells the library that the connection has TLS already.
+func (d *dialer) SkipTLSHandshake() bool { return true }
 
 // release leaves the connection to itself once it stands.
 func (d *dialer) release() {
