@@ -26,13 +26,18 @@ func withDeadline(t *testing.T, d time.Duration) (context.Context, context.Cance
 
 // lifetime is a clock that a test sets.
 type lifetime struct {
-	mu  sync.Mutex
-	now Instant
+	mu    sync.Mutex
+	now   Instant
+	asked chan struct{} // of capacity 1
 }
 
 func (l *lifetime) Now() Instant {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	select {
+	case l.asked <- struct{}{}:
+	default:
+	}
 	return l.now
 }
 
@@ -77,7 +82,7 @@ type desk struct {
 
 func newDesk(t *testing.T, m guest.Machine) *desk {
 	t.Helper()
-	d := &desk{clock: &lifetime{now: Instant{"boot", time.Hour}}, calls: &calls{}}
+	d := &desk{clock: &lifetime{now: Instant{"boot", time.Hour}, asked: make(chan struct{}, 1)}, calls: &calls{}}
 	d.Guardian = New(Options{StateDir: t.TempDir(), Machine: m, Caller: d.calls, Clock: d.clock})
 	if err := os.Mkdir(d.files.dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -170,6 +175,7 @@ func TestOnlyTheTimeSinceBootCounts(t *testing.T) {
 func TestTimeAsleepCounts(t *testing.T) {
 	d := newDesk(t, nil)
 	done := d.keep(t, d.lay(t, 1, armed))
+	<-d.clock.asked
 	d.clock.set(Instant{"boot", 24 * time.Hour})
 	select {
 	case err := <-done:
@@ -178,6 +184,30 @@ func TestTimeAsleepCounts(t *testing.T) {
 		}
 	case <-time.After(10 * look):
 		t.Fatal("it still waits")
+	}
+}
+
+// Without the bell each would take until the guardian's next look.
+func TestDisarmWakesTheGuardian(t *testing.T) {
+	const rounds = 4
+	var took time.Duration
+	for range rounds {
+		d := newDesk(t, nil)
+		id := d.lay(t, 1, armed)
+		done := d.keep(t, id)
+		<-d.clock.asked
+		begun := time.Now()
+		a := &Armed{g: d.Guardian, id: id, bells: d.bells}
+		if err := a.Disarm(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		took += time.Since(begun)
+	}
+	if took > rounds*look/2 {
+		t.Errorf("%d times took %s", rounds, took)
 	}
 }
 
