@@ -48,6 +48,7 @@ var tools = []struct{ Command, Package, For string }{
 	{"unshare", "util-linux", "building images and running guests"},
 	{"gpgv", "gpgv", "checking Debian's signatures"},
 	{"php", "php-cli", testsOnly + "of the pfSense doubles"},
+	{"python3", "python3", testsOnly + "of the sample plugins"},
 	{"gcc", "gcc", testsOnly + "with the race detector"},
 }
 
