@@ -17,24 +17,43 @@ import (
 
 func (a app) pluginCommand() command {
 	return command{
-		name: "plugin", arguments: "SECTION | list",
-		summary: "Serve one section for the daemon, or list what serves which section",
+		name: "plugin", arguments: "SECTION | list | check FILE",
+		summary: "Serve one section for the daemon, list what serves which, or check a plugin",
 		more: "With a section, it is the child's end of the plugin protocol: a request is read from\n" +
-			"standard input and answered on standard output.",
-		examples: []string{"guestd plugin list", `echo '{"protocol":1,"operation":"describe","section":"hostname"}' | guestd plugin hostname`},
+			"standard input and answered on standard output.\n\n" +
+			"check runs any executable through the protocol's conformance test and explains what\n" +
+			"does not conform; the exit status is 1 then. Given a desired value, it applies the\n" +
+			"value to this machine for real, several times, and has it restored.",
+		examples: []string{
+			"guestd plugin list",
+			`echo '{"protocol":1,"operation":"describe","section":"hostname"}' | guestd plugin hostname`,
+			"guestd plugin check ./motd",
+			`guestd plugin check ./motd --desired '{"text":"hello","file":"/tmp/motd"}'`,
+			"guestd plugin check ./motd --desired value.json --section motd --json",
+		},
 		prepare: func(f *pflag.FlagSet) func(context.Context, []string) error {
 			system := f.String("system", "", "take this machine for a `NAME`d system and do not find out")
-			asJSON := f.Bool("json", false, "print the list as JSON")
+			var o checkOptions
+			f.BoolVar(&o.json, "json", false, "print the list or the findings as JSON")
+			f.StringVar(&o.section, "section", "", "check this `SECTION` of a plugin that serves several")
+			f.StringVar(&o.desired, "desired", "", "check with this value of the section: `JSON`, or a file that holds it")
+			f.DurationVar(&o.deadline, "deadline", 0, "bound each call of the check by this `TIME`; else by the plugin's own")
 			return func(ctx context.Context, args []string) error {
+				if len(args) > 0 && args[0] == "check" {
+					return a.checkPlugin(ctx, args[1:], o)
+				}
 				if len(args) != 1 {
-					return usageError{errors.New("plugin takes one argument: a section, or list; see: guestd plugin --help")}
+					return usageError{errors.New("plugin takes one argument: a section, or list, or check and a file; see: guestd plugin --help")}
+				}
+				if o.section != "" || o.desired != "" || o.deadline != 0 {
+					return usageError{errors.New("--section, --desired and --deadline are for plugin check only; see: guestd plugin --help")}
 				}
 				sys, err := a.system(*system)
 				if err != nil {
 					return err
 				}
 				if args[0] == "list" {
-					return a.listPlugins(ctx, sys, *asJSON)
+					return a.listPlugins(ctx, sys, o.json)
 				}
 				return a.serve(ctx, sys, args[0])
 			}

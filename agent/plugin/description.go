@@ -24,10 +24,11 @@ func (d *Directory) describe(ctx context.Context, path string) (section.Descript
 	if err != nil {
 		return section.Description{}, fmt.Errorf("it does not describe itself: %w", err)
 	}
-	return parseDescription(raw)
+	return ParseDescription(raw)
 }
 
-func parseDescription(raw json.RawMessage) (section.Description, error) {
+// ParseDescription reads the result of describe.
+func ParseDescription(raw json.RawMessage) (section.Description, error) {
 	var desc section.Description
 	if err := json.Unmarshal(raw, &desc); err != nil {
 		return desc, fmt.Errorf("its description is not of the protocol: %w", err)

@@ -120,6 +120,17 @@ func (r *reply) end() (json.RawMessage, error) {
 	return r.result, nil
 }
 
+// ParseReply reads all that a plugin wrote to its standard output. It gives the
+// result, or the plugin's own error (*section.Error), or says what is not of
+// the protocol.
+func ParseReply(out []byte) (json.RawMessage, error) {
+	r := &reply{limit: len(out)}
+	if _, err := r.Write(out); err != nil {
+		return nil, err
+	}
+	return r.end()
+}
+
 func (r *reply) overflowed() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -86,7 +86,7 @@ func FuzzRequest(f *testing.F) {
 func FuzzDescription(f *testing.F) {
 	f.Add([]byte(`{"sections":["mischief"],"unkillable":["apply"]}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		d, err := parseDescription(raw)
+		d, err := ParseDescription(raw)
 		if err == nil && (len(d.Sections) == 0 || d.Sections[0] == "") {
 			t.Fatal("a description without a section was taken")
 		}

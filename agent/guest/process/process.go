@@ -59,6 +59,9 @@ type End struct {
 	Signal string
 	// PeakResident is the most memory the child held, in bytes, 0 if unknown.
 	PeakResident int64
+	// Left is how many processes the child left running in its session or
+	// tree, which were ended then; on FreeBSD those in its session.
+	Left int
 	// Err is set when the end could not be learnt.
 	Err error
 }
@@ -118,7 +121,7 @@ func (c *Child) wait(g Group) {
 	} else if c.cmd.ProcessState != nil {
 		err = nil
 	}
-	end.Err = err
+	end.Err, end.Left = err, c.tree.left
 	c.mu.Lock()
 	c.end, c.ended = end, true
 	c.mu.Unlock()

@@ -60,6 +60,9 @@ func TestATreeIsEndedWhole(t *testing.T) {
 				c.Kill()
 			}
 			<-c.Done()
+			if n := c.End().Left; end != "sleep 1000" && n != len(escaped) {
+				t.Errorf("%s: it is said to have left %d running, want %d", end, n, len(escaped))
+			}
 			if !strings.Contains(string(out.Bytes()), "ready") {
 				t.Errorf("%s: it said %q", end, out.Bytes())
 			}

@@ -16,6 +16,7 @@ import (
 type tree struct {
 	group Group
 	trail trail
+	left  int // members when the leader had ended
 
 	mu     sync.Mutex
 	reaped bool // the leader's number may belong to another process
@@ -65,7 +66,7 @@ func (t *tree) wait(cmd *exec.Cmd, _ Group) error {
 	awaitExit(cmd.Process.Pid)
 	t.mu.Lock()
 	if t.group != OwnGroup {
-		t.killAll(cmd.Process.Pid)
+		t.left = t.killAll(cmd.Process.Pid)
 	}
 	t.reaped = true
 	t.trail.end()
@@ -98,22 +99,27 @@ func (t *tree) resident(cmd *exec.Cmd) (int64, error) {
 	return t.residentOf(cmd.Process.Pid)
 }
 
-// killAll kills the members until none is left. A member can fork while it is
-// being killed, so one pass is not enough; the bound is for a machine where
-// members cannot be killed (uninterruptible sleep).
-func (t *tree) killAll(leader int) {
-	_ = syscall.Kill(-leader, syscall.SIGKILL)
-	for range 50 {
-		t.trail.kill(leader)
-		members, err := t.members(leader)
-		if err != nil || len(members) == 0 {
-			_ = syscall.Kill(leader, syscall.SIGKILL)
-			return
+// killAll kills the members until none is left and says how many there were.
+// A member can fork while it is being killed, so one pass is not enough; the
+// bound is for a machine where members cannot be killed (uninterruptible
+// sleep).
+func (t *tree) killAll(leader int) (members int) {
+	for pass := range 50 {
+		found, err := t.members(leader)
+		if pass == 0 {
+			members = len(found)
+			_ = syscall.Kill(-leader, syscall.SIGKILL)
 		}
-		for _, pid := range members {
+		t.trail.kill(leader)
+		if err != nil || len(found) == 0 {
+			break
+		}
+		for _, pid := range found {
 			t.killMember(pid, leader)
 		}
 	}
+	_ = syscall.Kill(leader, syscall.SIGKILL)
+	return members
 }
 
 func describe(s *os.ProcessState) End {

@@ -21,6 +21,7 @@ var (
 type tree struct {
 	group   Group
 	process windows.Handle
+	left    int // members when the child had ended
 
 	mu   sync.Mutex
 	job  windows.Handle // 0 when closed
@@ -106,6 +107,7 @@ func (t *tree) wait(cmd *exec.Cmd, g Group) error {
 		t.peak = int64(m.peakWorkingSet)
 	}
 	if g != OwnGroup {
+		t.left = len(jobMembers(t.job))
 		_ = windows.TerminateJobObject(t.job, 1)
 	}
 	_ = windows.CloseHandle(t.job)
