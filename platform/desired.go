@@ -20,6 +20,13 @@ const unbelievable = 1 << 53
 // document's revision. When it returns, the document is signed and on disk;
 // the guest is told at once if it is there. Values are judged by the guest.
 func (p *Platform) SetDesired(ctx context.Context, guest string, sections map[string]json.RawMessage) (revision uint64, err error) {
+	return p.SetDocument(ctx, guest, state.Desired{Sections: sections})
+}
+
+// SetDocument is SetDesired with all that a document can say besides: the
+// window of a confirmation, and what to do about drift. The platform numbers
+// it and addresses it to the guest.
+func (p *Platform) SetDocument(ctx context.Context, guest string, d state.Desired) (revision uint64, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("set what %s should be: %w", guest, err)
@@ -28,8 +35,8 @@ func (p *Platform) SetDesired(ctx context.Context, guest string, sections map[st
 	if !p.store.Enrolled(guest) {
 		return 0, ErrNotEnrolled
 	}
-	if sections == nil {
-		sections = map[string]json.RawMessage{}
+	if d.Sections == nil {
+		d.Sections = map[string]json.RawMessage{}
 	}
 	p.setting.Lock()
 	defer p.setting.Unlock()
@@ -38,7 +45,8 @@ func (p *Platform) SetDesired(ctx context.Context, guest string, sections map[st
 		return 0, err
 	}
 	revision = last + 1
-	document, err := json.Marshal(state.Desired{Revision: revision, Guest: guest, Sections: sections})
+	d.Revision, d.Guest = revision, guest
+	document, err := json.Marshal(d)
 	if err != nil {
 		return 0, err
 	}
