@@ -223,12 +223,12 @@ func arrived(text string) []lab.SyslogRecord {
 // expectWhole holds a record of local3.warning to what was written.
 func expectWhole(r lab.SyslogRecord, name guest.Names, text, format string) {
 	GinkgoHelper()
-	Expect(r.Format).To(Equal(format), r.Raw)
-	Expect(r.Facility).To(Equal(19), r.Raw)
-	Expect(r.Severity).To(Equal(4), r.Raw)
-	Expect(r.Hostname).To(BeElementOf(name.Name, name.FQDN()), r.Raw)
-	Expect(r.App).To(Equal("inn"), r.Raw)
-	Expect(r.Message).To(Equal(text), r.Raw)
+	Expect(r.Format).To(Equal(format), "%s", r.Raw)
+	Expect(r.Facility).To(Equal(19), "%s", r.Raw)
+	Expect(r.Severity).To(Equal(4), "%s", r.Raw)
+	Expect(r.Hostname).To(BeElementOf(name.Name, name.FQDN()), "%s", r.Raw)
+	Expect(r.App).To(Equal("inn"), "%s", r.Raw)
+	Expect(r.Message).To(Equal(text), "%s", r.Raw)
 }
 
 // strangers is an authority, in PEM, that vouches for nobody.

@@ -5,6 +5,7 @@ package rsyslog
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -44,10 +45,14 @@ type Target struct {
 	Driver, CAFile, Peer string
 }
 
-// The templates that are built into rsyslogd (doc, configuration/templates).
 const (
-	template5424 = "RSYSLOG_SyslogProtocol23Format"
+	// template3164 is built into rsyslogd (doc, configuration/templates).
 	template3164 = "RSYSLOG_TraditionalForwardFormat"
+	// template5424 is ours: the one that is built in puts a blank before each
+	// text beside the one that the text has from the local socket, so that
+	// every text would arrive with a blank that nobody wrote.
+	template5424 = "guestdRFC5424"
+	format5424   = "<%PRI%>1 %TIMESTAMP:::date-rfc3339% %HOSTNAME% %APP-NAME% %PROCID% %MSGID% %STRUCTURED-DATA%%msg:::sp-if-no-1st-sp%%msg%"
 )
 
 func (t Target) template() string {
@@ -79,6 +84,9 @@ func Render(targets []Target) string {
 	}
 	var b strings.Builder
 	b.WriteString(head)
+	if needs5424(targets) {
+		fmt.Fprintf(&b, "template(name=\"%s\" type=\"string\" string=\"%s\")\n", template5424, format5424)
+	}
 	for i, t := range targets {
 		fmt.Fprintf(&b, "%s action(type=\"omfwd\" name=\"guestd-%d\" target=\"%s\" port=\"%d\" template=\"%s\"\n", t.Selector, i+1, t.Host, t.Port, t.template())
 		if t.Transport == UDP {
@@ -99,6 +107,10 @@ func Render(targets []Target) string {
 	return b.String()
 }
 
+func needs5424(targets []Target) bool {
+	return slices.ContainsFunc(targets, func(t Target) bool { return !t.RFC3164 })
+}
+
 func (t Target) onDisk() bool { return t.BufferMiB > 0 && t.Transport != UDP }
 
 // RenderLegacy is the same in the language of rsyslog 3 and later, for the end
@@ -107,6 +119,9 @@ func (t Target) onDisk() bool { return t.BufferMiB > 0 && t.Transport != UDP }
 // version, so each action has them all.
 func RenderLegacy(targets []Target) string {
 	var b strings.Builder
+	if needs5424(targets) {
+		fmt.Fprintf(&b, "$template %s,\"%s\"\n", template5424, format5424)
+	}
 	for i, t := range targets {
 		b.WriteString("$ActionResumeRetryCount -1\n")
 		fmt.Fprintf(&b, "$ActionResumeInterval %d\n", retrySeconds)

@@ -19,15 +19,16 @@ var targets = []rsyslog.Target{
 
 func TestRender(t *testing.T) {
 	const want = `# Written by guestd, which undoes changes made here.
+template(name="guestdRFC5424" type="string" string="<%PRI%>1 %TIMESTAMP:::date-rfc3339% %HOSTNAME% %APP-NAME% %PROCID% %MSGID% %STRUCTURED-DATA%%msg:::sp-if-no-1st-sp%%msg%")
 *.* action(type="omfwd" name="guestd-1" target="log.example" port="514" template="RSYSLOG_TraditionalForwardFormat"
   protocol="udp"
   action.resumeRetryCount="-1" action.resumeInterval="5"
   queue.type="LinkedList" queue.size="20000" queue.timeoutEnqueue="0")
-auth,authpriv.info action(type="omfwd" name="guestd-2" target="2001:db8::1" port="601" template="RSYSLOG_SyslogProtocol23Format"
+auth,authpriv.info action(type="omfwd" name="guestd-2" target="2001:db8::1" port="601" template="guestdRFC5424"
   protocol="tcp" TCP_Framing="octet-counted"
   action.resumeRetryCount="-1" action.resumeInterval="5"
   queue.type="LinkedList" queue.size="20000" queue.timeoutEnqueue="0" queue.filename="guestd-2" queue.maxDiskSpace="16m" queue.saveOnShutdown="on")
-*.err action(type="omfwd" name="guestd-3" target="192.0.2.1" port="6514" template="RSYSLOG_SyslogProtocol23Format"
+*.err action(type="omfwd" name="guestd-3" target="192.0.2.1" port="6514" template="guestdRFC5424"
   protocol="tcp" TCP_Framing="octet-counted"
   StreamDriver="gtls" StreamDriverMode="1" StreamDriverAuthMode="x509/name" StreamDriverPermittedPeers="log.example" StreamDriver.CAFile="/etc/ca.pem"
   action.resumeRetryCount="-1" action.resumeInterval="5"
@@ -54,8 +55,9 @@ func TestParseReadsWhatWasRendered(t *testing.T) {
 func TestRenderLegacy(t *testing.T) {
 	got := rsyslog.RenderLegacy(targets[:2])
 	for _, want := range []string{
+		"$template guestdRFC5424,\"<%PRI%>1 ",
 		"*.* @log.example:514;RSYSLOG_TraditionalForwardFormat\n",
-		"$ActionQueueFileName guestd-2\n$ActionQueueMaxDiskSpace 16m\n$ActionQueueSaveOnShutdown on\nauth,authpriv.info @@(o)[2001:db8::1]:601;RSYSLOG_SyslogProtocol23Format\n",
+		"$ActionQueueFileName guestd-2\n$ActionQueueMaxDiskSpace 16m\n$ActionQueueSaveOnShutdown on\nauth,authpriv.info @@(o)[2001:db8::1]:601;guestdRFC5424\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not in\n%s", want, got)
