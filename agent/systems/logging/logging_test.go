@@ -149,6 +149,24 @@ func TestSomeoneElsesChangeIsBusy(t *testing.T) {
 	expectError(t, err, section.Busy, "logging", "10-guestd.conf was changed")
 }
 
+// A log daemon asks for the machine's name when it starts.
+func TestANewNameIsTakenUp(t *testing.T) {
+	for name, make := range map[string]func(*testing.T) *machine{"ubuntu": ubuntu, "openfiler": openfiler} {
+		m := make(t)
+		m.fake.Put("/proc/sys/kernel/hostname", "old\n")
+		apply(t, m, m.wants, plan(t, m, m.wants))
+		m.fake.Put("/proc/sys/kernel/hostname", "new\n")
+		p := plan(t, m, m.wants)
+		if len(p.Changes) != 1 {
+			t.Fatalf("%s: got %+v", name, p.Changes)
+		}
+		apply(t, m, m.wants, p)
+		if read := m.live["rsyslog"]; !strings.Contains(read, "the name new.") {
+			t.Errorf("%s: it was not started anew", name)
+		}
+	}
+}
+
 func TestAStoppedDaemonIsStarted(t *testing.T) {
 	m := ubuntu(t)
 	apply(t, m, m.wants, plan(t, m, m.wants))

@@ -1,11 +1,27 @@
 package logging
 
 import (
+	"strings"
+
 	"innkeeper/agent/guest"
 	"innkeeper/agent/mechanisms/rsyslog"
 	"innkeeper/agent/mechanisms/selector"
 	"innkeeper/agent/state"
 )
+
+// withName puts the machine's name before a text for rsyslog, if there is one.
+// rsyslogd asks for the name when it starts: a new name is so a change of the
+// text, after which it is started anew.
+func withName(m guest.Machine, text string) string {
+	if text == "" {
+		return ""
+	}
+	host, err := m.ReadFile("/proc/sys/kernel/hostname")
+	if err != nil {
+		return text
+	}
+	return "# Records bear the name " + strings.TrimSpace(string(host)) + ".\n" + text
+}
 
 // rsyslogTargets says the targets in rsyslog's terms.
 func rsyslogTargets(l state.Logging, driver string) []rsyslog.Target {

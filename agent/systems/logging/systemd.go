@@ -60,7 +60,7 @@ func (systemd) places(m guest.Machine) []place {
 		&file{
 			path: rsyslog.DropIn, summary: "have rsyslog send the chosen records", command: restartRsyslog,
 			text: func(l state.Logging, _ value) value {
-				return some(rsyslog.Render(rsyslogTargets(l, rsyslog.TLSDriver(m))))
+				return some(withName(m, rsyslog.Render(rsyslogTargets(l, rsyslog.TLSDriver(m)))))
 			},
 		},
 		&file{

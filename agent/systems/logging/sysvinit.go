@@ -88,7 +88,7 @@ func (sysvinit) places(m guest.Machine) []place {
 		&file{
 			path: d.config, summary: "have " + d.service + " send the chosen records", command: d.restart().String(),
 			text: func(l state.Logging, is value) value {
-				set := region.Set(text(is), d.render(l, text(is)))
+				set := region.Set(text(is), withName(m, d.render(l, text(is))))
 				if set == text(is) {
 					return is
 				}
