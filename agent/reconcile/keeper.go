@@ -26,6 +26,10 @@ type keeper struct {
 	mu     sync.Mutex
 	target target
 	now    state.Section
+
+	// What only run's goroutine touches.
+	withheld mark
+	reached  string // checksum of the desired value that was last in sync
 }
 
 // target is what the accepted document wants of the section.
@@ -33,6 +37,8 @@ type target struct {
 	managed  bool
 	revision uint64
 	desired  json.RawMessage
+	window   time.Duration // to confirm a change that can cut the machine off
+	onDrift  state.DriftPolicy
 }
 
 func newKeeper(r *Reconciler, name string) *keeper {
@@ -72,8 +78,17 @@ func (k *keeper) aimedAt() target {
 	return k.target
 }
 
+// begin sets how the section stands before the keeper runs.
+func (k *keeper) begin(status state.Status, revision uint64, message string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.now = state.Section{Status: status, Revision: revision, Message: message, Time: k.r.o.Clock.Now().UTC()}
+}
+
 // run works until ctx ends.
 func (k *keeper) run(ctx context.Context) {
+	k.withheld = k.r.marks.get(withheld, k.name)
+	k.reached = k.r.marks.get(reached, k.name).Value
 	var done target // what the last attempt was for
 	var backoff plugin.Backoff
 	for {
@@ -109,6 +124,10 @@ func (k *keeper) await(ctx context.Context, wait time.Duration) bool {
 // attempt looks at the section and puts it right, and says when to look again.
 func (k *keeper) attempt(ctx context.Context, done, t target, backoff *plugin.Backoff) time.Duration {
 	clock := k.r.o.Clock
+	if k.withheld.Revision == t.revision {
+		k.settle(t, outcome{status: state.RolledBack, message: k.withheld.Message + "; it is not tried again before there is a new revision"})
+		return k.r.drift()
+	}
 	if !bytes.Equal(done.desired, t.desired) || !done.managed {
 		backoff.Reset()
 	}
@@ -121,6 +140,7 @@ func (k *keeper) attempt(ctx context.Context, done, t target, backoff *plugin.Ba
 	if ctx.Err() != nil && o.again {
 		return 0 // cut short by the daemon's end: no fault of the section's
 	}
+	k.remember(t, o)
 	wait := k.r.drift()
 	if o.again {
 		next := backoff.Fail(clock.Now())
@@ -141,9 +161,22 @@ func (k *keeper) try(ctx context.Context, t target) outcome {
 	if err := k.quarantine.Admit(program, t.revision); err != nil {
 		return failure(err)
 	}
+	if err := k.finish(ctx); err != nil {
+		return failure(err)
+	}
+	if err := k.dependencies(ctx, program.Description.After, t); err != nil {
+		return failure(err)
+	}
 	x := &transaction{
 		caller: k.r.o.Caller, program: program, section: k.name,
 		revision: t.revision, desired: t.desired, turn: k.r.turn,
+		book: k.r.book, left: k.r.leave, now: k.r.o.Clock.Now,
+		guard: k.r.o.Guard, confirm: k.r.o.Confirm, reachable: k.r.reachable, window: t.window,
+		driftOnly: t.onDrift == state.ReportDrift && k.wasReached(t),
+		awaiting: func() {
+			k.r.o.Log.Info("a change waits to be confirmed", "section", k.name, "revision", t.revision, "window", t.window)
+			k.settle(t, outcome{status: state.AwaitingConfirmation, message: fmt.Sprintf("undone unless the platform is reached within %s", t.window)})
+		},
 		applying: func(changes []string) {
 			k.r.o.Log.Info("changing a section", "section", k.name, "revision", t.revision, "changes", changes)
 			k.settle(t, outcome{status: state.Applying, changes: changes})
@@ -151,7 +184,51 @@ func (k *keeper) try(ctx context.Context, t target) outcome {
 	}
 	o := x.run(ctx)
 	k.quarantine.Ended(o.err)
+	if o.status == state.InSync && len(o.changes) > 0 && k.wasReached(t) {
+		o.message = "put right what others had changed"
+	}
 	return o
+}
+
+// wasReached says whether the machine has been as the target says before: what
+// differs now is drift.
+func (k *keeper) wasReached(t target) bool { return k.reached == checksum(t.desired) }
+
+// remember keeps what the next attempt has to know of this one.
+func (k *keeper) remember(t target, o outcome) {
+	if o.withhold {
+		k.withheld = mark{Revision: t.revision, Message: o.message}
+		k.r.withhold(k.name, t.revision, o.message)
+	}
+	if o.status != state.InSync {
+		return
+	}
+	k.reached = checksum(t.desired)
+	if t.onDrift == state.ReportDrift {
+		if err := k.r.marks.put(reached, k.name, mark{Value: k.reached}); err != nil {
+			k.r.o.Log.Warn("after a restart, drift may be taken for a change that is still to be made", "section", k.name, "error", err)
+		}
+	}
+}
+
+// finish undoes what an earlier attempt left half made.
+func (k *keeper) finish(ctx context.Context) error {
+	record, there := k.r.unfinished(k.name)
+	if !there {
+		return nil
+	}
+	select {
+	case k.r.turn <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { <-k.r.turn }()
+	begun, cancel := outlive(ctx)
+	defer cancel()
+	if err := k.r.restore(begun, record); err != nil {
+		return fmt.Errorf("what revision %d left half made could not be undone, so nothing new is begun: %w", record.Revision, err)
+	}
+	return nil
 }
 
 // carry says that the new revision stands as the one before did.
@@ -161,6 +238,7 @@ func (k *keeper) carry(t target) {
 	k.now.Revision = t.revision
 	k.mu.Unlock()
 	if moved {
+		k.r.tellSettled()
 		k.r.changed()
 	}
 }
@@ -185,6 +263,7 @@ func (k *keeper) settle(t target, o outcome) {
 	}
 	k.now = now
 	k.mu.Unlock()
+	k.r.tellSettled()
 	if same(now, before) {
 		return
 	}

@@ -29,6 +29,8 @@ type machine struct {
 	fail func(ctx context.Context, section string, op section.Operation) error
 	// deaf sections are applied without effect.
 	deaf map[string]bool
+	// described is what a section's plugin says of itself.
+	described map[string]section.Description
 }
 
 func newMachine() *machine { return &machine{values: map[string]string{}, deaf: map[string]bool{}} }
@@ -37,7 +39,7 @@ func (m *machine) Find(_ context.Context, name string) (plugin.Program, error) {
 	if name == "unserved" {
 		return plugin.Program{}, &plugin.UnservedError{Section: name}
 	}
-	return plugin.Program{Section: name}, nil
+	return plugin.Program{Section: name, Path: "/plugins/" + name, Description: m.described[name]}, nil
 }
 func (m *machine) Scan(context.Context) plugin.Programs { return plugin.Programs{} }
 func (m *machine) Sections() []string                   { return []string{"a", "b"} }
@@ -129,13 +131,17 @@ type rig struct {
 	stop    func()
 }
 
-func start(t *testing.T, m *machine, disk *guesttest.Fake) *rig {
+func start(t *testing.T, m *machine, disk *guesttest.Fake, with ...func(*reconcile.Options)) *rig {
 	t.Helper()
 	g := &rig{m: m, disk: disk}
-	g.Reconciler = reconcile.New(reconcile.Options{
+	o := reconcile.Options{
 		Guest: "g", Machine: disk, StateDir: "/state", Catalogue: m, Caller: m,
 		Report: func(r state.Reported) { g.mu.Lock(); g.reports = append(g.reports, r); g.mu.Unlock() },
-	})
+	}
+	for _, f := range with {
+		f(&o)
+	}
+	g.Reconciler = reconcile.New(o)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); g.Run(ctx) }()
@@ -147,10 +153,19 @@ func start(t *testing.T, m *machine, disk *guesttest.Fake) *rig {
 
 func (g *rig) want(t *testing.T, revision uint64, sections map[string]string) {
 	t.Helper()
+	g.wantDocument(t, wanted(revision, sections))
+}
+
+func wanted(revision uint64, sections map[string]string) state.Desired {
 	d := state.Desired{Revision: revision, Guest: "g", Sections: map[string]json.RawMessage{}}
 	for name, v := range sections {
 		d.Sections[name] = json.RawMessage(v)
 	}
+	return d
+}
+
+func (g *rig) wantDocument(t *testing.T, d state.Desired) {
+	t.Helper()
 	if err := g.Desired(context.Background(), d); err != nil {
 		t.Fatal(err)
 	}

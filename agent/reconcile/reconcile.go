@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"innkeeper/agent/guest"
+	"innkeeper/agent/journal"
 	"innkeeper/agent/plugin"
 	"innkeeper/agent/state"
 )
@@ -43,7 +44,12 @@ type Options struct {
 	// System and Agent are told in reports; capabilities and notes are added.
 	System state.System
 	Agent  state.Agent
-	// Report is given every new report, from one goroutine.
+	// Guard undoes, from outside this process, what is not confirmed in time.
+	// Confirm is a round trip to the platform over a new connection, within
+	// ctx. With either nil, nothing is confirmed.
+	Guard   Guard
+	Confirm func(ctx context.Context) error
+	// Report is given every new report, one at a time.
 	Report func(state.Reported)
 	// DriftInterval is about the time between two looks at a section that is
 	// as it should be, 10 minutes if 0.
@@ -56,6 +62,8 @@ type Options struct {
 type Reconciler struct {
 	o     Options
 	store store
+	marks marks
+	book  *journal.Journal
 	turn  chan struct{} // held by the one open transaction
 	news  chan struct{} // of capacity 1: something to report
 	work  chan struct{} // of capacity 1: keepers to start
@@ -67,6 +75,10 @@ type Reconciler struct {
 	keepers  map[string]*keeper
 	idle     []*keeper // made and not yet running
 	resend   bool
+	up       bool          // the line to the platform
+	settled  chan struct{} // closed, and made anew, when a section settles
+	// left are changes that were cut short and could not be undone yet.
+	left map[string]journal.Record
 }
 
 // New reads the accepted document; it changes nothing until Run.
@@ -84,7 +96,8 @@ func New(o Options) *Reconciler {
 		o.Report = func(state.Reported) {}
 	}
 	r := &Reconciler{
-		o: o, store: store{o.Machine, o.StateDir},
+		o: o, store: store{o.Machine, o.StateDir}, marks: marks{o.Machine, o.StateDir},
+		book: journal.New(o.Machine, o.StateDir), settled: make(chan struct{}), left: map[string]journal.Record{},
 		turn: make(chan struct{}, 1), news: make(chan struct{}, 1), work: make(chan struct{}, 1),
 		keepers: map[string]*keeper{},
 	}
@@ -102,15 +115,19 @@ func New(o Options) *Reconciler {
 	return r
 }
 
-// Run keeps the machine as it should be until ctx ends, then waits for what
-// has begun to change it.
+// Run first undoes what was cut short, which needs nobody, and then keeps the
+// machine as it should be until ctx ends. It waits for what has begun to
+// change it.
 func (r *Reconciler) Run(ctx context.Context) {
+	r.recover(ctx)
+	last := r.Reported() // before any section is tried again
+	r.o.Report(last)
 	var all sync.WaitGroup
 	all.Go(func() {
 		r.o.Catalogue.Scan(ctx)
 		r.changed()
 	})
-	all.Go(func() { r.report(ctx) })
+	all.Go(func() { r.report(ctx, last) })
 	for {
 		r.mu.Lock()
 		fresh := r.idle
@@ -169,6 +186,10 @@ func (r *Reconciler) accept(d state.Desired) error {
 			Path: "revision", Message: fmt.Sprintf("%d is older than %d, which is in force", d.Revision, now),
 		}}}
 	case d.Revision == now:
+		if r.refused != nil {
+			r.refused = nil
+			r.changed()
+		}
 		return nil
 	}
 	if err := r.store.save(d); err != nil {
@@ -199,12 +220,20 @@ func (r *Reconciler) Refuse(revision uint64, reasons []string) {
 // comes up, the platform may have missed the last report.
 func (r *Reconciler) Connected(up bool) {
 	r.o.Log.Info("line to the platform", "up", up)
+	r.mu.Lock()
+	r.up = up
+	r.resend = r.resend || up
+	r.mu.Unlock()
 	if up {
-		r.mu.Lock()
-		r.resend = true
-		r.mu.Unlock()
 		r.changed()
 	}
+}
+
+// reachable says whether the line to the platform is up.
+func (r *Reconciler) reachable() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.up
 }
 
 // aim gives every keeper its part of the accepted document.
@@ -224,7 +253,10 @@ func (r *Reconciler) aimLocked() {
 	}
 	for name, k := range r.keepers {
 		desired, managed := r.accepted.Sections[name]
-		k.aim(target{managed: managed, revision: r.accepted.Revision, desired: desired})
+		k.aim(target{
+			managed: managed, revision: r.accepted.Revision, desired: desired,
+			window: r.accepted.ConfirmWindow(), onDrift: r.accepted.Drift[name],
+		})
 	}
 	select {
 	case r.work <- struct{}{}:

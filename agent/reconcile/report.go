@@ -17,10 +17,9 @@ func (r *Reconciler) changed() {
 	}
 }
 
-// report gives out every new report until ctx ends. Changes that come while
+// report gives out every report that differs from the last until ctx ends. Changes that come while
 // one is given out are in the next one together.
-func (r *Reconciler) report(ctx context.Context) {
-	var last state.Reported
+func (r *Reconciler) report(ctx context.Context, last state.Reported) {
 	for {
 		now := r.Reported()
 		r.mu.Lock()

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"innkeeper/agent/guardian"
+	"innkeeper/agent/journal"
 	"innkeeper/agent/plugin"
 	"innkeeper/agent/state"
 	"innkeeper/agent/systems/section"
@@ -22,8 +25,9 @@ type outcome struct {
 	message string
 	actual  json.RawMessage
 	changes []string
-	// again says that it failed and is to be tried again later.
-	again bool
+	// again says that it failed and is to be tried again later; withhold, that
+	// this revision is not to be tried again at all.
+	again, withhold bool
 	// err is what failed, nil if nothing did.
 	err error
 }
@@ -31,8 +35,12 @@ type outcome struct {
 // transaction is one attempt to make one section true:
 //
 //	plan -> nothing to change: in sync, and nothing was written
-//	plan -> apply -> plan again, which must find nothing to change: in sync
-//	                 or restore the checkpoint of the plan: rolled back
+//	plan -> journal -> apply -> plan again, which must find nothing to change
+//	     -> confirm, if it can cut the machine off -> in sync
+//	     or restore the checkpoint of the plan: rolled back
+//
+// The journal's record is there from before the first change until the change
+// is whole or undone.
 type transaction struct {
 	caller   plugin.Caller
 	program  plugin.Program
@@ -41,8 +49,26 @@ type transaction struct {
 	desired  json.RawMessage
 	// turn is held by the one transaction of the guest that changes something.
 	turn chan struct{}
-	// applying is called when the machine is about to be changed.
+	// book is where the checkpoint is kept while the machine is changed; left
+	// is called when it has to stay there, as it could not be restored.
+	book *journal.Journal
+	left func(journal.Record)
+	now  func() time.Time
+	// guard and confirm are for changes that can cut the machine off, if it
+	// was reachable before; window is the time to confirm.
+	guard     Guard
+	confirm   func(ctx context.Context) error
+	reachable func() bool
+	window    time.Duration
+	// driftOnly has the machine left as it is, and what would change reported
+	// as drift.
+	driftOnly bool
+	// applying is called when the machine is about to be changed, awaiting
+	// when the change is made and waits to be confirmed.
 	applying func(changes []string)
+	awaiting func()
+
+	armed Armed // nil for a change that is not confirmed
 }
 
 func (t *transaction) run(ctx context.Context) outcome {
@@ -52,6 +78,9 @@ func (t *transaction) run(ctx context.Context) outcome {
 	}
 	if len(plan.Changes) == 0 {
 		return outcome{status: state.InSync, actual: plan.Actual}
+	}
+	if t.driftOnly {
+		return outcome{status: state.Drifted, actual: plan.Actual, message: "others have changed it, and it is only reported: to go back would be to " + strings.Join(summaries(plan.Changes), "; ")}
 	}
 	select {
 	case t.turn <- struct{}{}:
@@ -80,12 +109,26 @@ func (t *transaction) run(ctx context.Context) outcome {
 // change applies a plan that has changes, and verifies or undoes it.
 func (t *transaction) change(ctx context.Context, plan section.Plan) outcome {
 	changes := summaries(plan.Changes)
+	if err := t.book.Begin(t.record(plan)); err != nil {
+		return failure(err)
+	}
+	if t.mustConfirm() {
+		if err := t.arm(ctx, plan); err != nil {
+			return failure(errors.Join(err, t.book.End(t.section)))
+		}
+	}
 	t.applying(changes)
 	_, err := t.call(ctx, section.OpApply, &plan)
 	if err != nil {
 		var stuck *plugin.StuckError
 		if errors.As(err, &stuck) {
-			return failure(err) // it still works on the machine: undo nothing under it
+			// It still works on the machine: undo nothing under it. The record
+			// has it undone before the next try.
+			t.left(t.record(plan))
+			if t.armed != nil {
+				err = errors.Join(err, t.armed.Disarm(ctx))
+			}
+			return failure(err)
 		}
 		return t.undo(ctx, plan, err)
 	}
@@ -96,20 +139,58 @@ func (t *transaction) change(ctx context.Context, plan section.Plan) outcome {
 	if len(after.Changes) > 0 {
 		return t.undo(ctx, plan, fmt.Errorf("the change was made and yet there is still to do: %s", after.Changes[0].Summary))
 	}
-	return outcome{status: state.InSync, actual: after.Actual, changes: changes}
+	if t.armed != nil {
+		if err := t.proveReachable(ctx); err != nil {
+			return t.undo(ctx, plan, err)
+		}
+	}
+	o := outcome{status: state.InSync, actual: after.Actual, changes: changes}
+	if err := t.book.End(t.section); err != nil {
+		// The next start would undo what is whole.
+		o.message = err.Error()
+	}
+	return o
+}
+
+func (t *transaction) record(plan section.Plan) journal.Record {
+	return journal.Record{
+		Section: t.section, Revision: t.revision, Program: t.program,
+		Checkpoint: plan.Checkpoint, Begun: t.now(),
+	}
 }
 
 // undo brings back what the plan's checkpoint holds.
 func (t *transaction) undo(ctx context.Context, plan section.Plan, why error) outcome {
-	if _, err := t.call(ctx, section.OpRestore, &plan); err != nil {
+	err := t.restore(ctx, plan, why)
+	if err == nil {
+		err = t.book.End(t.section)
+	}
+	if err != nil {
+		t.left(t.record(plan))
 		o := failure(fmt.Errorf("%w; and what was before could not be restored: %w", why, err))
 		o.status = state.Failed
 		return o
 	}
 	o := failure(why)
 	o.status, o.actual = state.RolledBack, plan.Actual
+	if unconfirmed(why) {
+		o.again, o.withhold = false, true
+	}
 	o.message += "; what was before is restored"
 	return o
+}
+
+// restore brings back what was before, unless the guardian has.
+func (t *transaction) restore(ctx context.Context, plan section.Plan, why error) error {
+	var fired *guardian.FiredError
+	if errors.As(why, &fired) {
+		return fired.Err
+	}
+	if t.armed != nil {
+		return t.armed.Fire(ctx)
+	}
+	_, err := t.call(ctx, section.OpRestore, &plan)
+	return err
 }
 
 func (t *transaction) plan(ctx context.Context) (section.Plan, error) {

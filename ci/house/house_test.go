@@ -54,6 +54,7 @@ var layers = []string{
 	"innkeeper/agent/mechanisms",
 	"innkeeper/agent/systems",
 	"innkeeper/agent/plugin",
+	"innkeeper/agent/journal",
 	"innkeeper/agent/guardian",
 	"innkeeper/agent/reconcile",
 	"innkeeper/agent/link",

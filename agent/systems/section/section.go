@@ -52,6 +52,10 @@ type Description struct {
 	// MayCutOff says that an apply can cut the machine off the network, so
 	// that it has to be confirmed over the network or is undone.
 	MayCutOff bool `json:"may_cut_off,omitempty"`
+	// After are the sections without which this one cannot be made true: it
+	// waits for those that the document manages, and fails while one of them
+	// does.
+	After []string `json:"after,omitempty"`
 	// Unkillable are the operations that must not be killed once begun (a
 	// package manager at work): at the deadline they are reported as stuck
 	// and left to end.
