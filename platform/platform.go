@@ -46,6 +46,7 @@ type Platform struct {
 	// setting is held while a new document is made, so that each revision is
 	// given out once.
 	setting sync.Mutex
+	desk    desk
 
 	mu       sync.Mutex
 	identity identity.Identity

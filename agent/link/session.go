@@ -41,7 +41,7 @@ func (l *Link) session(ctx context.Context, address string, h Handler) (answered
 		<-broken // the library's goroutines have run what they had to
 	}()
 
-	s := &session{link: l, conn: conn, handler: h, doorbell: make(chan *nats.Msg, 64)}
+	s := &session{link: l, conn: conn, handler: h, doorbell: make(chan *nats.Msg, 64), taskbell: make(chan *nats.Msg, 16)}
 	if err := s.listen(ctx); err != nil {
 		return false, err
 	}
@@ -59,6 +59,7 @@ func (l *Link) session(ctx context.Context, address string, h Handler) (answered
 	all.Go(func() { s.fetch(ctx) })
 	all.Go(func() { s.report(ctx) })
 	all.Go(func() { s.doubts(ctx) })
+	all.Go(func() { s.tasks(ctx) })
 	select {
 	case <-broken:
 		err = conn.LastError()
@@ -171,14 +172,18 @@ type session struct {
 	conn     *nats.Conn
 	handler  Handler
 	doorbell chan *nats.Msg
+	taskbell chan *nats.Msg
 	answered bool // owned by fetch until it has ended
 }
 
-// listen subscribes to the doorbell, and returns once the platform knows.
+// listen subscribes to the bells, and returns once the platform knows.
 func (s *session) listen(ctx context.Context) error {
-	_, err := s.conn.ChanSubscribe(wire.Doorbell(s.link.Guest()), s.doorbell)
-	if err != nil {
-		return fmt.Errorf("listen to the doorbell: %w", err)
+	for subject, bell := range map[string]chan *nats.Msg{
+		wire.Doorbell(s.link.Guest()): s.doorbell, wire.Taskbell(s.link.Guest()): s.taskbell,
+	} {
+		if _, err := s.conn.ChanSubscribe(subject, bell); err != nil {
+			return fmt.Errorf("listen to the doorbell: %w", err)
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, wire.RequestTimeout)
 	defer cancel()

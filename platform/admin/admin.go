@@ -106,6 +106,21 @@ func handler(p *platform.Platform, log *slog.Logger) http.Handler {
 		revision, err := p.SetDesired(r.Context(), r.PathValue("guest"), sections)
 		answer(w, log, set{Revision: revision}, err)
 	})
+	mux.HandleFunc("POST /v1/guests/{guest}/plan", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel, err := waiting(r)
+		if err != nil {
+			answer(w, log, nil, err)
+			return
+		}
+		defer cancel()
+		sections, err := readSections(http.MaxBytesReader(w, r.Body, state.MaxDocument))
+		if err != nil {
+			answer(w, log, nil, err)
+			return
+		}
+		plan, err := p.Plan(ctx, r.PathValue("guest"), sections)
+		answer(w, log, plan, err)
+	})
 	mux.HandleFunc("POST /v1/key/rotation", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, log, struct{}{}, p.RotateKey())
 	})
@@ -114,6 +129,16 @@ func handler(p *platform.Platform, log *slog.Logger) http.Handler {
 		answer(w, log, g, err)
 	})
 	return mux
+}
+
+// waiting bounds a question to a guest by what the command is ready to wait.
+func waiting(r *http.Request) (context.Context, context.CancelFunc, error) {
+	wait, err := time.ParseDuration(r.URL.Query().Get("wait"))
+	if err != nil || wait <= 0 {
+		return nil, nil, errors.New("wait: needs a time such as 2m")
+	}
+	ctx, cancel := context.WithTimeoutCause(r.Context(), wait, fmt.Errorf("not within %s", wait))
+	return ctx, cancel, nil
 }
 
 // readSections reads an object of sections; what is in them is the guest's to judge.

@@ -70,6 +70,21 @@ func (c *Client) Get(ctx context.Context, guest string) (Guest, error) {
 	return g, err
 }
 
+// Plan asks a guest what sections would change there, and waits for it as long
+// as wait says.
+func (c *Client) Plan(ctx context.Context, guest string, sections []byte, wait time.Duration) (state.Plan, error) {
+	var p state.Plan
+	err := c.patient(wait).do(ctx, http.MethodPost, guest, "/plan?wait="+wait.String(), sections, &p)
+	return p, err
+}
+
+// patient is a client that gives the platform time to wait for a guest.
+func (c *Client) patient(wait time.Duration) *Client {
+	p := NewClient(c.dir)
+	p.http.Timeout = wait + answerTimeout
+	return p
+}
+
 // RotateKey gives the platform a new signing key.
 func (c *Client) RotateKey(ctx context.Context) error {
 	return c.ask(ctx, http.MethodPost, "/v1/key/rotation", nil, &struct{}{})

@@ -43,7 +43,7 @@ func served(t *testing.T) string {
 	running.Go(func() {
 		a := app{stdin: strings.NewReader(""), stdout: log, stderr: log}
 		if status := a.main(ctx, []string{"serve", "--dir", dir, "--listen", "127.0.0.1:0", "--public", "platform.test:4222,[2001:db8::1]:4222"}); status != 0 {
-			t.Errorf("serve ended with %d:\n%s", status, log.text.String())
+			t.Errorf("serve ended with %d:\n%s", status, log)
 		}
 	})
 	t.Cleanup(func() {
@@ -55,20 +55,44 @@ func served(t *testing.T) string {
 	case <-time.After(patience):
 		t.Fatal("serve does not say that it takes commands")
 	}
+	logs.Store(dir, log)
 	return dir
+}
+
+var logs sync.Map
+
+// listening is where the platform on a folder waits for guests.
+func listening(t *testing.T, dir string) string {
+	t.Helper()
+	log, _ := logs.Load(dir)
+	_, rest, ok := strings.Cut(log.(*announcer).String(), "listen=")
+	if !ok {
+		t.Fatal("the platform does not say where it listens")
+	}
+	address, _, _ := strings.Cut(rest, " ")
+	return address
 }
 
 // announcer is a log that tells when the platform takes commands.
 type announcer struct {
+	mu   sync.Mutex
 	text bytes.Buffer
 	said chan struct{}
 	once sync.Once
 }
 
+func (a *announcer) String() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.text.String()
+}
+
 func (a *announcer) Write(p []byte) (int, error) {
 	if bytes.Contains(p, []byte("takes commands")) {
-		a.once.Do(func() { close(a.said) })
+		defer a.once.Do(func() { close(a.said) })
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	return a.text.Write(p)
 }
 

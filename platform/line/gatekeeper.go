@@ -60,7 +60,12 @@ func proven(c server.ClientAuthentication) (string, bool) {
 // permissions are what a guest may do; all else is denied.
 func permissions(guest string) *server.Permissions {
 	return &server.Permissions{
-		Publish:   &server.SubjectPermission{Allow: []string{wire.Desired(guest), wire.Reported(guest), wire.Confirm(guest), wire.Key(guest)}},
-		Subscribe: &server.SubjectPermission{Allow: []string{wire.Doorbell(guest), wire.InboxPrefix(guest) + ".>"}},
+		Publish: &server.SubjectPermission{Allow: []string{
+			wire.Desired(guest), wire.Reported(guest), wire.Confirm(guest), wire.Key(guest),
+			wire.Tasks(guest), wire.Done(guest), wire.Chunks(guest),
+		}},
+		Subscribe: &server.SubjectPermission{Allow: []string{
+			wire.Doorbell(guest), wire.Taskbell(guest), wire.InboxPrefix(guest) + ".>",
+		}},
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -34,6 +33,13 @@ type Backend interface {
 	Confirm(guest string, nonce []byte) ([]byte, error)
 	// Rotations are those from the key that a guest trusts to the newest.
 	Rotations(key []byte) ([]wire.Rotation, error)
+	// Task is the signed task of a guest, for the nonce it sent; nil if there
+	// is none.
+	Task(guest string, nonce []byte) ([]byte, error)
+	// Chunk is a piece of the executable of a guest's task.
+	Chunk(guest, task string, offset int64) ([]byte, error)
+	// Done takes in what came of a task.
+	Done(guest string, o wire.Outcome) error
 }
 
 // Options say where to listen and who answers.
@@ -148,6 +154,14 @@ func (l *Line) Ring(guest string, revision uint64) error {
 	return nil
 }
 
+// RingTask tells a guest that there is a task for it.
+func (l *Line) RingTask(guest string) error {
+	if err := l.conn.Publish(wire.Taskbell(guest), nil); err != nil {
+		return fmt.Errorf("ring at guest %s: %w", guest, err)
+	}
+	return nil
+}
+
 // Disconnect ends the connections of who has the given public nkey.
 func (l *Line) Disconnect(publicKey string) {
 	for _, id := range l.keeper.open.take(publicKey) {
@@ -164,7 +178,7 @@ const waiting = 1 << 13
 func (l *Line) serve() error {
 	for subject, answer := range map[string]func(guest string, m *nats.Msg) ([]byte, error){
 		wire.Desired("*"): l.desired, wire.Reported("*"): l.reported, wire.Confirm("*"): l.confirm,
-		wire.Key("*"): l.key,
+		wire.Key("*"): l.key, wire.Tasks("*"): l.task, wire.Chunks("*"): l.chunk, wire.Done("*"): l.done,
 	} {
 		requests := make(chan *nats.Msg, waiting)
 		if _, err := l.conn.ChanSubscribe(subject, requests); err != nil {
@@ -182,56 +196,4 @@ func (l *Line) serve() error {
 		})
 	}
 	return l.conn.Flush()
-}
-
-func (l *Line) answer(m *nats.Msg, by func(string, *nats.Msg) ([]byte, error)) {
-	// The server lets a guest publish on its own subjects only, so the name in
-	// the subject is true; the reply subject is whatever it liked to write.
-	guest := strings.Split(m.Subject, ".")[1]
-	if !strings.HasPrefix(m.Reply, wire.InboxPrefix(guest)+".") {
-		l.o.Log.Warn("a guest asks for an answer to where it cannot listen", "guest", guest)
-		return
-	}
-	reply := nats.NewMsg(m.Reply)
-	body, err := by(guest, m)
-	if err != nil {
-		l.o.Log.Warn("a guest's request failed", "guest", guest, "subject", m.Subject, "error", err)
-		reply.Header.Set(wire.ErrorHeader, strings.Join(strings.Fields(err.Error()), " "))
-	}
-	reply.Data = body
-	if err := l.conn.PublishMsg(reply); err != nil && l.ctx.Err() == nil {
-		l.o.Log.Warn("a guest was not answered", "guest", guest, "error", err)
-	}
-}
-
-func (l *Line) desired(guest string, _ *nats.Msg) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(l.ctx, wire.RequestTimeout)
-	defer cancel()
-	return l.o.Backend.Desired(ctx, guest)
-}
-
-func (l *Line) reported(guest string, m *nats.Msg) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(l.ctx, wire.RequestTimeout)
-	defer cancel()
-	return nil, l.o.Backend.TakeReport(ctx, guest, m.Header.Get(wire.IDHeader), m.Data)
-}
-
-func (l *Line) confirm(guest string, m *nats.Msg) ([]byte, error) {
-	q, err := wire.ParseQuestion(m.Data)
-	if err != nil {
-		return nil, err
-	}
-	return l.o.Backend.Confirm(guest, q.Nonce)
-}
-
-func (l *Line) key(_ string, m *nats.Msg) ([]byte, error) {
-	r, err := wire.ParseKeyRequest(m.Data)
-	if err != nil {
-		return nil, err
-	}
-	chain, err := l.o.Backend.Rotations(r.Key)
-	if err != nil {
-		return nil, err
-	}
-	return wire.EncodeRotations(chain)
 }

@@ -82,6 +82,10 @@ func (h *hotel) Rotations(key []byte) ([]wire.Rotation, error) {
 	return h.rotations(key)
 }
 
+func (h *hotel) Task(string, []byte) ([]byte, error)         { return nil, nil }
+func (h *hotel) Chunk(string, string, int64) ([]byte, error) { return nil, errors.New("there is none") }
+func (h *hotel) Done(string, wire.Outcome) error             { return nil }
+
 type platform struct {
 	*hotel
 	line *line.Line
@@ -166,7 +170,8 @@ func TestAGuestCannotListenToWhatIsAnothers(t *testing.T) {
 	victim := mustClient(t, p.enrol(t, "victim"))
 	for _, subject := range []string{
 		wire.Doorbell("victim"), wire.Desired("victim"), wire.Reported("victim"), wire.InboxPrefix("victim") + ".>",
-		wire.Confirm("victim"), wire.Key("victim"), "guest.*.doorbell", "guest.>", ">", "_INBOX.>", "*.>", "$SYS.>", "$JS.>", wire.Desired("thief"),
+		wire.Confirm("victim"), wire.Key("victim"), wire.Tasks("victim"), wire.Taskbell("victim"), wire.Chunks("victim"), wire.Done("victim"),
+		"guest.*.doorbell", "guest.>", ">", "_INBOX.>", "*.>", "$SYS.>", "$JS.>", wire.Desired("thief"),
 	} {
 		denied := make(chan error, 10)
 		thief := mustClient(t, p.enrol(t, "thief"), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { denied <- err }))
@@ -206,7 +211,8 @@ func TestAGuestCannotSpeakOnWhatIsAnothers(t *testing.T) {
 	denied := make(chan error, 10)
 	thief := mustClient(t, p.enrol(t, "thief"), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { denied <- err }))
 	for _, subject := range []string{
-		wire.Reported("victim"), wire.Desired("victim"), wire.Confirm("victim"), wire.Key("victim"), wire.Doorbell("victim"), wire.InboxPrefix("victim") + ".x",
+		wire.Reported("victim"), wire.Desired("victim"), wire.Confirm("victim"), wire.Key("victim"), wire.Tasks("victim"), wire.Taskbell("victim"), wire.Chunks("victim"), wire.Done("victim"),
+		wire.Doorbell("victim"), wire.InboxPrefix("victim") + ".x",
 		wire.Doorbell("thief"), "$JS.API.STREAM.LIST", "$SYS.REQ.SERVER.PING", "anything",
 	} {
 		if err := thief.PublishRequest(subject, wire.InboxPrefix("thief")+".x", []byte("{}")); err != nil {

@@ -22,17 +22,25 @@ type envelope struct {
 // ErrForged says that the signature is not the platform's.
 var ErrForged = errors.New("its signature is not the platform's")
 
-// Seal signs a document.
+// Seal signs a desired document.
 func Seal(key ed25519.PrivateKey, document []byte) ([]byte, error) {
+	return seal(key, purpose, document)
+}
+
+func seal(key ed25519.PrivateKey, purpose string, document []byte) ([]byte, error) {
 	return json.Marshal(envelope{
 		Document:  document,
 		Signature: ed25519.Sign(key, append([]byte(purpose), document...)),
 	})
 }
 
-// Open gives the document out of a signed envelope, once the signature is
+// Open gives the desired document out of a signed envelope, once the signature is
 // found to be that of the key. What is in the document is not looked at.
 func Open(key ed25519.PublicKey, sealed []byte) ([]byte, error) {
+	return open(key, purpose, sealed)
+}
+
+func open(key ed25519.PublicKey, purpose string, sealed []byte) ([]byte, error) {
 	if len(sealed) > MaxEnvelope {
 		return nil, fmt.Errorf("it has %d bytes; at most %d are read", len(sealed), MaxEnvelope)
 	}
