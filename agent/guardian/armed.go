@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"time"
+
+	"innkeeper/agent/guest/detached"
 )
 
 // Armed is an order that a guardian waits with. It is brought to its end by
@@ -15,7 +17,7 @@ type Armed struct {
 	id      string
 	order   Order
 	bells   *bells
-	process *process
+	process *detached.Process
 }
 
 // FiredError says that an order could not be disarmed, as it has fired: what
@@ -123,6 +125,6 @@ func (a *Armed) dismiss(ctx context.Context) error {
 	}
 	a.bells.close()
 	a.bells.remove()
-	a.process.release()
+	a.process.Release()
 	return err
 }

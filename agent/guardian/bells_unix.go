@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"innkeeper/agent/guest/detached"
 )
 
 // The bells between daemon and guardian are two named pipes beside the order:
@@ -56,7 +58,7 @@ func prepare(dir, id string) (*bells, error) {
 
 // ready waits until the guardian is. From then on the guardian alone holds its
 // life open.
-func (b *bells) ready(ctx context.Context, p *process) error {
+func (b *bells) ready(ctx context.Context, p *detached.Process) error {
 	if p != nil {
 		var cancel context.CancelCauseFunc
 		ctx, cancel = context.WithCancelCause(ctx)
@@ -66,8 +68,8 @@ func (b *bells) ready(ctx context.Context, p *process) error {
 		go func() {
 			defer close(watch)
 			select {
-			case <-p.done:
-				cancel(fmt.Errorf("the guardian ended at once: %v", p.state()))
+			case <-p.Done():
+				cancel(fmt.Errorf("the guardian ended at once: %v", p.State()))
 			case <-ctx.Done():
 			}
 		}()

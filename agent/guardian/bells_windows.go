@@ -7,6 +7,8 @@ import (
 	"runtime"
 
 	"golang.org/x/sys/windows"
+
+	"innkeeper/agent/guest/detached"
 )
 
 // The bells between daemon and guardian are three named objects of the
@@ -54,15 +56,15 @@ func prepare(dir, id string) (*bells, error) {
 }
 
 // ready waits until the guardian is.
-func (b *bells) ready(ctx context.Context, p *process) error {
+func (b *bells) ready(ctx context.Context, p *detached.Process) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	watch := make(chan struct{})
 	defer func() { cancel(nil); <-watch }()
 	go func() {
 		defer close(watch)
 		select {
-		case <-p.done:
-			cancel(fmt.Errorf("the guardian ended at once: %v", p.state()))
+		case <-p.Done():
+			cancel(fmt.Errorf("the guardian ended at once: %v", p.State()))
 		case <-ctx.Done():
 		}
 	}()

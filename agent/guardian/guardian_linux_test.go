@@ -410,8 +410,9 @@ func TestSystemdEndsNoGuardianWithTheDaemon(t *testing.T) {
 	if _, err := launch(t.Context(), o, id); err != nil {
 		t.Error(err)
 	}
-	if systemd(guesttest.New(nil)) {
-		t.Error("systemd is everywhere")
+	o.Machine, o.Executable = guesttest.New(nil), "/no/such/guestd"
+	if _, err := launch(t.Context(), o, id); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without systemd it starts none itself: %v", err)
 	}
 }
 

@@ -138,7 +138,7 @@ func TestAGuardianThatDiesAtItIsFinished(t *testing.T) {
 	for _, pid := range processes("plugin\x00" + r.dir) {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
-	a.process.release()
+	a.process.Release()
 	outcomes, err := r.Settle(t.Context())
 	if err != nil || len(outcomes) != 1 || outcomes[0].Err != nil {
 		t.Errorf("got %+v, %v", outcomes, err)

@@ -1,4 +1,4 @@
-package guardian
+package detached
 
 import (
 	"os"
@@ -14,7 +14,7 @@ func outside() string {
 	return `C:\`
 }
 
-// apart takes the guardian out of the daemon's console and job. Windows' service
+// apart takes the program out of the daemon's console and job. Windows' service
 // manager asks the service to stop and ends no more than its one process; a
 // job object that was put around it ends all in it, hence the breakaway, which
 // fails where the job forbids it (Process Creation Flags in the Windows API
