@@ -54,6 +54,12 @@ func TestDirectoryTakesOnlyWhatIsSafe(t *testing.T) {
 	if err := os.Symlink("good", filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Link(shell(t, t.TempDir(), "named", describing("e")), filepath.Join(dir, "named")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(shell(t, dir, "setuid", describing("f")), 0o755|os.ModeSetuid); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -84,6 +90,8 @@ func TestDirectoryTakesOnlyWhatIsSafe(t *testing.T) {
 		"noexec":  "it is not executable; run: chmod 755",
 		"open":    "can be written by others than its owner (mode 0777)",
 		"link":    "it is a symbolic link",
+		"named":   "the file has 2 names (hard links); put a copy here",
+		"setuid":  "it has a set-user-ID or set-group-ID bit; run: chmod ug-s",
 	}
 	if foreign {
 		want["foreign"] = "belongs to user 12345 and not to root"
@@ -126,6 +134,71 @@ func TestDirectoryThatOthersCanWriteToIsRefusedWhole(t *testing.T) {
 	if len(all.BySection) != 0 || len(all.Refused) != 1 || len(caller.asked) != 0 ||
 		!strings.Contains(all.Refused[0].Reason, "can be written by others than its owner (mode 0777); run: chmod go-w "+dir) {
 		t.Errorf("got %+v, asked %v", all, caller.asked)
+	}
+}
+
+func TestDirectoryIsRefusedForWhatLeadsToIt(t *testing.T) {
+	top := t.TempDir()
+	if err := os.Chmod(top, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	mkdir := func(mode os.FileMode, parts ...string) string {
+		t.Helper()
+		path := filepath.Join(append([]string{top}, parts...)...)
+		if err := os.MkdirAll(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	link := func(to string, parts ...string) string {
+		t.Helper()
+		path := filepath.Join(append([]string{top}, parts...)...)
+		if err := os.Symlink(to, path); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	good := mkdir(0o755, "good", "plugins")
+	mkdir(0o777, "open")
+	inOpen := mkdir(0o755, "open", "plugins")
+	mkdir(0o777|os.ModeSticky, "sticky")
+	inSticky := mkdir(0o755, "sticky", "plugins")
+	linkInOpen := link(good, "open", "link")
+	cases := []struct{ dir, says string }{
+		{good, ""},
+		{inSticky, ""},
+		{link("good/plugins", "relative"), ""},
+		{link("../good", "sticky", "up") + "/plugins", ""},
+		{inOpen, "open can be written by others than its owner (mode 0777)"},
+		{link(inOpen, "to-open"), "open can be written by others"},
+		{link(linkInOpen, "through-open"), "open can be written by others"},
+		{link("open/../good/plugins", "past-open"), "open can be written by others"},
+		{link("loop", "loop"), "too many levels of symbolic links"},
+	}
+	if os.Geteuid() == 0 {
+		foreign := link(good, "sticky", "foreign")
+		if err := os.Lchown(foreign, 12345, 0); err != nil {
+			t.Fatal(err)
+		}
+		cases = append(cases, struct{ dir, says string }{foreign, "foreign belongs to user 12345 and not to root"})
+	}
+	for _, dir := range []string{good, inOpen, inSticky} {
+		shell(t, dir, "motd", describing("motd"))
+	}
+	for _, c := range cases {
+		d := &plugin.Directory{Path: c.dir, Caller: &counting{}}
+		all := d.Add(t.Context(), nil)
+		d.Close()
+		_, served := all.BySection["motd"]
+		switch {
+		case c.says == "" && (!served || len(all.Refused) > 0):
+			t.Errorf("%s: %+v", c.dir, all)
+		case c.says != "" && (served || len(all.Refused) != 1 || !strings.Contains(all.Refused[0].Reason, c.says)):
+			t.Errorf("%s: %+v, want %q", c.dir, all.Refused, c.says)
+		}
 	}
 }
 
