@@ -27,6 +27,9 @@ type Line interface {
 	Run(ctx context.Context, h link.Handler) error
 	// Report sends the newest report as soon as the line is up. It does not wait.
 	Report(r state.Reported)
+	// Confirm proves that the platform can be reached now, over a connection
+	// of its own.
+	Confirm(ctx context.Context) error
 }
 
 // Options are what the daemon is made of.
@@ -77,7 +80,8 @@ func Run(ctx context.Context, o Options) error {
 	d.Reconciler = reconcile.New(reconcile.Options{
 		Guest: o.Guest, Machine: guest.Local(), StateDir: o.StateDir,
 		Catalogue: catalogue, Caller: supervisor, System: o.System,
-		Agent:  state.Agent{Version: o.Version, Target: o.Target, PID: os.Getpid(), Started: started, Notes: o.Notes},
+		Agent: state.Agent{Version: o.Version, Target: o.Target, PID: os.Getpid(), Started: started, Notes: o.Notes},
+		Guard: o.guard(supervisor), Confirm: o.confirm(),
 		Report: d.report, Log: o.Log,
 	})
 	o.Log.Info("guestd starts", "version", o.Version, "target", o.Target, "pid", os.Getpid(),

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"innkeeper/agent/daemon"
+	"innkeeper/agent/guardian"
 	"innkeeper/agent/guest"
 	"innkeeper/agent/link"
 	"innkeeper/agent/plugin"
@@ -27,11 +28,18 @@ import (
 var faultplugin string
 
 // The test binary is also the built-in plugin of the daemon under test
-// ("plugin --system NAME SECTION"), and a second daemon ("daemon DIR").
+// ("plugin --system NAME SECTION"), its guardian ("guardian --state-dir DIR
+// ID"), and a second daemon ("daemon DIR").
 func TestMain(m *testing.M) {
 	switch {
 	case len(os.Args) == 5 && os.Args[1] == "plugin":
-		if err := plugin.Serve(context.Background(), os.Args[4], motd{os.Getenv("DAEMON_TEST_MOTD")}, guest.Local(), os.Stdin, os.Stdout); err != nil {
+		if err := plugin.Serve(context.Background(), os.Args[4], motd{os.Getenv("DAEMON_TEST_MOTD") + strings.TrimPrefix(os.Args[4], "motd")}, guest.Local(), os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	case len(os.Args) == 5 && os.Args[1] == "guardian":
+		if err := guardian.Keep(context.Background(), guardian.Options{StateDir: os.Args[3], Caller: &plugin.Supervisor{}}, os.Args[4]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -88,6 +96,7 @@ type line struct {
 	mu      sync.Mutex
 	last    state.Reported
 	news    chan struct{}
+	unheard error // what confirming comes to
 }
 
 func (l *line) Run(ctx context.Context, h link.Handler) error {
@@ -96,6 +105,8 @@ func (l *line) Run(ctx context.Context, h link.Handler) error {
 	<-ctx.Done()
 	return ctx.Err()
 }
+
+func (l *line) Confirm(context.Context) error { return l.unheard }
 
 func (l *line) Report(r state.Reported) {
 	l.mu.Lock()
@@ -110,7 +121,7 @@ func (l *line) Report(r state.Reported) {
 // await waits for a report.
 func (l *line) await(t *testing.T, what string, match func(state.Reported) bool) state.Reported {
 	t.Helper()
-	late := time.After(30 * time.Second)
+	late := time.After(2 * time.Minute)
 	for {
 		l.mu.Lock()
 		r := l.last
@@ -147,7 +158,9 @@ func start(t *testing.T, dir string) *rig {
 	if err := os.MkdirAll(plugins, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	copyFile(t, faultplugin, filepath.Join(plugins, "mischief"))
+	for _, name := range []string{"mischief", "laggard"} { // laggard has a short deadline
+		copyFile(t, faultplugin, filepath.Join(plugins, name))
+	}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -159,9 +172,12 @@ func start(t *testing.T, dir string) *rig {
 			Guest: "g", StateDir: g.stateDir, PluginDir: plugins, System: state.System{Name: "test"},
 			Version: "1", Target: "t", Executable: self, Line: g.line,
 			// A build with the race detector maps much more than it uses.
-			Sections: map[string]section.Description{"motd": {Sections: []string{"motd"}, MemoryMiB: 1024}},
-			Log:      slog.New(slog.NewTextHandler(g.log, nil)),
-			Limits:   plugin.Limits{Memory: 100 << 20},
+			Sections: map[string]section.Description{
+				"motd":  {Sections: []string{"motd"}, MemoryMiB: 1024},
+				"motd2": {Sections: []string{"motd2"}, MemoryMiB: 1024, MayCutOff: true},
+			},
+			Log:    slog.New(slog.NewTextHandler(g.log, nil)),
+			Limits: plugin.Limits{Memory: 100 << 20},
 		})
 	}()
 	g.stop = sync.OnceValue(func() error { cancel(); return <-done })
@@ -200,7 +216,7 @@ func (g *rig) settle(t *testing.T, d state.Desired) state.Reported {
 	}
 	return g.line.await(t, fmt.Sprintf("revision %d settled", d.Revision), func(r state.Reported) bool {
 		for _, s := range r.Sections {
-			if s.Revision != d.Revision || s.Status == state.Applying {
+			if s.Revision != d.Revision || s.Status == state.Applying || s.Status == state.AwaitingConfirmation {
 				return false
 			}
 		}
@@ -219,10 +235,13 @@ func TestMischiefHarmsOnlyItsSection(t *testing.T) {
 		{"garbage", "broke the protocol"},
 		{"hang", "did not end within "},
 	} {
-		revision := uint64(2*i + 1)
-		r := g.settle(t, desired(revision, fmt.Sprintf(`{"mischief":{"do":%q},"motd":{"n":%d}}`, c.do, revision)))
-		if s := r.Sections["mischief"]; s.Status != state.Failed || !strings.Contains(s.Message, c.says) {
-			t.Errorf("%s: mischief is %s: %s", c.do, s.Status, s.Message)
+		revision, name := uint64(2*i+1), "mischief"
+		if c.do == "hang" {
+			name = "laggard"
+		}
+		r := g.settle(t, desired(revision, fmt.Sprintf(`{%q:{"do":%q},"motd":{"n":%d}}`, name, c.do, revision)))
+		if s := r.Sections[name]; s.Status != state.Failed || !strings.Contains(s.Message, c.says) {
+			t.Errorf("%s: %s is %s: %s", c.do, name, s.Status, s.Message)
 		}
 		if s := r.Sections["motd"]; s.Status != state.InSync || len(s.Changes) != 1 || string(s.Actual) != fmt.Sprintf(`{"n":%d}`, revision) {
 			t.Errorf("%s: motd is %+v", c.do, s)
@@ -233,9 +252,9 @@ func TestMischiefHarmsOnlyItsSection(t *testing.T) {
 		if r.Agent.PID != os.Getpid() {
 			t.Errorf("PID %d", r.Agent.PID)
 		}
-		r = g.settle(t, desired(revision+1, fmt.Sprintf(`{"mischief":{"do":"ok"},"motd":{"n":%d}}`, revision)))
-		if s := r.Sections["mischief"]; s.Status != state.InSync {
-			t.Errorf("after %s: mischief is %s: %s", c.do, s.Status, s.Message)
+		r = g.settle(t, desired(revision+1, fmt.Sprintf(`{%q:{"do":"ok"},"motd":{"n":%d}}`, name, revision)))
+		if s := r.Sections[name]; s.Status != state.InSync {
+			t.Errorf("after %s: %s is %s: %s", c.do, name, s.Status, s.Message)
 		}
 		if s := r.Sections["motd"]; s.Status != state.InSync || len(s.Changes) != 0 {
 			t.Errorf("after %s: motd is %+v", c.do, s)
@@ -244,6 +263,27 @@ func TestMischiefHarmsOnlyItsSection(t *testing.T) {
 	r := g.settle(t, desired(100, `{"mischief":{"do":"exit","on":"apply"}}`))
 	if s := r.Sections["mischief"]; s.Status != state.RolledBack || !strings.Contains(s.Message, "what was before is restored") {
 		t.Errorf("mischief in the midst of a change: %s: %s", s.Status, s.Message)
+	}
+}
+
+// What may cut the machine off stands if the platform is reached afterwards,
+// and else is undone and not tried again. No guardian is left in either case.
+func TestWhatMayCutOffIsConfirmed(t *testing.T) {
+	g := start(t, t.TempDir())
+	r := g.settle(t, desired(1, `{"motd2":{"n":1}}`))
+	if s := r.Sections["motd2"]; s.Status != state.InSync || len(s.Changes) != 1 {
+		t.Errorf("confirmed: %+v", s)
+	}
+	g.line.unheard = errors.New("nobody answers")
+	r = g.settle(t, desired(2, `{"motd2":{"n":2}}`))
+	if s := r.Sections["motd2"]; s.Status != state.RolledBack || !strings.Contains(s.Message, "nobody answers") {
+		t.Errorf("not confirmed: %+v", s)
+	}
+	if b, err := os.ReadFile(g.motd + "2"); err != nil || string(b) != `{"n":1}` {
+		t.Errorf("the machine has %s, %v", b, err)
+	}
+	if left, err := os.ReadDir(filepath.Join(g.stateDir, "guardian")); err != nil || len(left) > 0 {
+		t.Errorf("%v is left of the guardians, %v", left, err)
 	}
 }
 
@@ -272,7 +312,7 @@ func TestStatusIsWhatTheDaemonLastSaid(t *testing.T) {
 	g := start(t, dir)
 	g.settle(t, desired(3, `{"motd":{"n":1}}`))
 	var s daemon.Status
-	late := time.After(10 * time.Second)
+	late := time.After(2 * time.Minute)
 	for s.Reported.Revision != 3 || s.Reported.Sections["motd"].Status != state.InSync {
 		var err error
 		if s, err = daemon.ReadStatus(guest.Local(), g.stateDir); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -316,7 +356,7 @@ func TestASecondInstanceRefuses(t *testing.T) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for late := time.Now().Add(10 * time.Second); !daemon.Held(dir) && time.Now().Before(late); {
+	for late := time.Now().Add(2 * time.Minute); !daemon.Held(dir) && time.Now().Before(late); {
 		<-time.After(5 * time.Millisecond)
 	}
 	if !daemon.Held(dir) {
