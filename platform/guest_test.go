@@ -20,7 +20,7 @@ import (
 )
 
 // patience is how long a test waits for what should take milliseconds.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 func patient(t *testing.T) context.Context {
 	t.Helper()

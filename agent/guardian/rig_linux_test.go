@@ -117,11 +117,11 @@ func (r *rig) empty() {
 // await waits for what the other processes do, of which nothing tells a test.
 func (r *rig) await(what string, true func() bool) {
 	r.t.Helper()
-	late := time.After(30 * time.Second)
+	late := time.After(2 * time.Minute)
 	for !true() {
 		select {
 		case <-late:
-			r.t.Fatalf("not within 30 s: %s", what)
+			r.t.Fatalf("not within 2 minutes: %s", what)
 		case <-time.After(5 * time.Millisecond):
 		}
 	}

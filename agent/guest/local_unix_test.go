@@ -163,7 +163,7 @@ func TestRunLeavesServicesRunning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(begun); took > 10*time.Second {
+	if took := time.Since(begun); took > 2*time.Minute {
 		t.Errorf("it took %s", took)
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(string(r.Stdout)))
@@ -187,7 +187,7 @@ func gone(t *testing.T, file string, count int) {
 	if len(pids) != count {
 		t.Fatalf("%d processes noted, want %d", len(pids), count)
 	}
-	late := time.After(10 * time.Second)
+	late := time.After(2 * time.Minute)
 	for _, p := range pids {
 		for runs(p) {
 			select {

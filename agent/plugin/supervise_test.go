@@ -72,7 +72,7 @@ func TestCallSurvivesEveryMisbehaviour(t *testing.T) {
 			if err == nil || !c.is(err) || !strings.Contains(err.Error(), c.says) {
 				t.Fatalf("got %T %v, want %q in it", err, err, c.says)
 			}
-			if took := time.Since(begun); took > 20*time.Second {
+			if took := time.Since(begun); took > 2*time.Minute {
 				t.Errorf("it took %s", took)
 			}
 			if left := processesOf(t, faultplugin); len(left) > 0 {

@@ -37,7 +37,7 @@ func TestInitScript(t *testing.T) {
 	}
 	starts := func(n int) []string {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
 		var lines []string
 		ok, _ := await(ctx, func() (bool, error) {

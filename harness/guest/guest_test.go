@@ -65,11 +65,11 @@ func TestADeadlineEndsACommand(t *testing.T) {
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 100*time.Millisecond, errors.New("long enough"))
 	defer cancel()
 	begun := time.Now()
-	_, err := g.Script(ctx, "echo begun; exec sleep 30")
+	_, err := g.Script(ctx, "echo begun; exec sleep 300")
 	if err == nil || !strings.Contains(err.Error(), "long enough") {
 		t.Errorf("got %v", err)
 	}
-	if took := time.Since(begun); took > 10*time.Second {
+	if took := time.Since(begun); took > 2*time.Minute {
 		t.Errorf("ended after %s", took)
 	}
 	if _, err := g.Script(t.Context(), "true"); err != nil {

@@ -235,7 +235,7 @@ func errorText(err error) string {
 
 func eventually(t testing.TB, is func() bool, otherwise func() string) {
 	t.Helper()
-	deadline := time.NewTimer(60 * time.Second)
+	deadline := time.NewTimer(2 * time.Minute)
 	defer deadline.Stop()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

@@ -61,7 +61,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(begun); took > 5*time.Second {
+	if took := time.Since(begun); took > time.Minute {
 		t.Errorf("Close took %s", took)
 	}
 	for range 3 {

@@ -18,7 +18,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 )
 
-const testTimeout = 20 * time.Second
+const testTimeout = 2 * time.Minute
 
 func testContext(t testing.TB) context.Context {
 	t.Helper()

@@ -15,7 +15,7 @@ import (
 	"innkeeper/platform/admin"
 )
 
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // innkeeper runs one command.
 func innkeeper(t *testing.T, stdin string, args ...string) (status int, stdout, stderr string) {

@@ -24,7 +24,7 @@ import (
 	"innkeeper/platform/line"
 )
 
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // hotel is a backend that answers what the test put into it.
 type hotel struct {

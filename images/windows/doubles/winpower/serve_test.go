@@ -63,7 +63,7 @@ func TestServeAborts(t *testing.T) {
 // await returns when the file is there, or is gone.
 func await(t *testing.T, dir, name string, there bool) {
 	t.Helper()
-	limit := time.After(10 * time.Second)
+	limit := time.After(2 * time.Minute)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {
