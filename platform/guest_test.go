@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -81,6 +82,7 @@ type guest struct {
 	mu       sync.Mutex
 	accepted state.Desired
 	refused  *state.Refusal
+	full     int // how many documents more it has no room for
 	started  time.Time
 }
 
@@ -106,6 +108,12 @@ func join(t *testing.T, j wire.Join) (g *guest, leave func()) {
 
 func (g *guest) Desired(_ context.Context, d state.Desired) error {
 	g.mu.Lock()
+	if g.full > 0 {
+		g.full--
+		g.mu.Unlock()
+		g.Refuse(d.Revision, []string{"no space left on device"})
+		return syscall.ENOSPC
+	}
 	if d.Revision > g.accepted.Revision {
 		g.accepted = d
 	}

@@ -52,6 +52,17 @@ func TestADocumentSetWhileTheGuestIsAwayIsCaughtUpOn(t *testing.T) {
 	awaitRevision(t, p, "web-1", newest)
 }
 
+func TestADocumentThatTheGuestHadNoRoomForIsAskedForAgain(t *testing.T) {
+	endsAll(t)
+	p := start(t, platform.Options{})
+	g, _ := join(t, enrol(t, p, "web-1"))
+	g.await(t, true)
+	g.mu.Lock()
+	g.full = 2
+	g.mu.Unlock()
+	awaitRevision(t, p, "web-1", set(t, p, "web-1", "alpha"))
+}
+
 func TestThePlatformGoneAndBack(t *testing.T) {
 	endsAll(t)
 	p := start(t, platform.Options{})

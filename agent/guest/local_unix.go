@@ -3,6 +3,8 @@
 package guest
 
 import (
+	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"syscall"
@@ -21,6 +23,15 @@ func syncDir(dir string) error {
 	err = d.Sync()
 	if closeErr := d.Close(); err == nil {
 		err = closeErr
+	}
+	return err
+}
+
+// explained tells what a bare error of the system leaves out: without inodes a
+// disk that has space is full, too.
+func explained(err error) error {
+	if errors.Is(err, syscall.ENOSPC) {
+		return fmt.Errorf("%w (space or inodes: df, df -i)", err)
 	}
 	return err
 }

@@ -210,3 +210,16 @@ func TestCommandString(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+func TestTheSameFaultIsToldTheSameEachTime(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "gone", "file")
+	for range 2 {
+		err := guest.Local().WriteFile(file, nil, 0o600)
+		if want := "write " + file + ": no such file or directory"; err == nil || err.Error() != want {
+			t.Errorf("it says %v, not %s", err, want)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%v is no fs.ErrNotExist", err)
+		}
+	}
+}

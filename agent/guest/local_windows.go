@@ -34,6 +34,9 @@ func rename(from, to string) error {
 // flushed by itself.
 func syncDir(string) error { return nil }
 
+// explained has nothing to add.
+func explained(err error) error { return err }
+
 // setPermissions leaves the access list inherited from the directory in force;
 // only the read-only bit of mode has a meaning here, and a rename could not
 // replace a read-only file.

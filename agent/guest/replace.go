@@ -18,10 +18,11 @@ func replaceFile(path string, data []byte, mode fs.FileMode) (err error) {
 	dir := filepath.Dir(target)
 	temp, err := os.CreateTemp(dir, "."+filepath.Base(target)+".guestd-*")
 	if err != nil {
-		return err
+		return cause(err)
 	}
 	open := true
 	defer func() {
+		err = cause(err)
 		if err != nil {
 			if open {
 				_ = temp.Close()
@@ -46,6 +47,20 @@ func replaceFile(path string, data []byte, mode fs.FileMode) (err error) {
 		return err
 	}
 	return syncDir(dir)
+}
+
+// cause is an error without the name of the temporary file, which is another
+// each time: it would make the same fault look like a new one.
+func cause(err error) error {
+	var of *fs.PathError
+	var ofTwo *os.LinkError
+	switch {
+	case errors.As(err, &of):
+		return explained(of.Err)
+	case errors.As(err, &ofTwo):
+		return explained(ofTwo.Err)
+	}
+	return err
 }
 
 // followed is the file that a symbolic link at path finally names, which need

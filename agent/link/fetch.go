@@ -37,8 +37,13 @@ func (s *session) fetch(ctx context.Context) {
 			again = jittered(retry)
 			retry = min(2*retry, longestWait)
 		} else {
-			s.answered, retry = true, shortestWait
-			s.take(ctx, sealed)
+			s.answered = true
+			if s.take(ctx, sealed) {
+				retry = shortestWait
+			} else {
+				again = jittered(retry)
+				retry = min(2*retry, longestWait)
+			}
 		}
 		s.await(ctx, again)
 	}
@@ -92,10 +97,12 @@ func (s *session) request(ctx context.Context) ([]byte, error) {
 	return reply.Data, nil
 }
 
-// take gives the handler what came: a document to accept, or a refusal.
-func (s *session) take(ctx context.Context, sealed []byte) {
+// take gives the handler what came: a document to accept, or a refusal. It is
+// false for a good document that this machine cannot take just now, for want of
+// space on its disk.
+func (s *session) take(ctx context.Context, sealed []byte) bool {
 	if len(sealed) == 0 {
-		return
+		return true
 	}
 	var document []byte
 	err := s.link.trusting(ctx, s.conn, func(key ed25519.PublicKey) (err error) {
@@ -104,17 +111,21 @@ func (s *session) take(ctx context.Context, sealed []byte) {
 	})
 	if err != nil {
 		s.handler.Refuse(0, []string{"the document was not read: " + err.Error()})
-		return
+		return true
 	}
 	d, refusal := read(s.link.Guest(), s.handler.Accepted(), document)
 	if refusal != nil {
 		s.handler.Refuse(refusal.Revision, refusal.Reasons)
-		return
+		return true
 	}
-	if err := s.handler.Desired(ctx, d); err != nil {
-		// The handler reports it and logs why.
-		s.link.o.Log.Debug("the document was not accepted", "revision", d.Revision, "error", err)
+	err = s.handler.Desired(ctx, d)
+	if err == nil {
+		return true
 	}
+	// The handler reports it and logs why.
+	s.link.o.Log.Debug("the document was not accepted", "revision", d.Revision, "error", err)
+	var invalid *state.InvalidError
+	return errors.As(err, &invalid)
 }
 
 // read reads a document that the platform signed and says why it cannot be
