@@ -343,7 +343,7 @@ func TestASecondInstanceRefuses(t *testing.T) {
 	}
 	out, err := exec.Command(self, "daemon", g.stateDir).CombinedOutput()
 	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(string(out), "another guestd runs already (it holds "+g.stateDir) {
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(string(out), fmt.Sprintf("another guestd runs already, process %d (it holds %s", os.Getpid(), g.stateDir)) {
 		t.Errorf("got %v: %s", err, out)
 	}
 	if !daemon.Held(g.stateDir) {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -18,11 +20,17 @@ var errHeld = errors.New("held by another process")
 // RunningError says that another instance runs on the same state.
 type RunningError struct {
 	StateDir string
+	// PID is the other's process id, 0 if that cannot be told.
+	PID int
 }
 
 // Error implements error.
 func (e *RunningError) Error() string {
-	return fmt.Sprintf("another guestd runs already (it holds %s); see: guestd status", filepath.Join(e.StateDir, lockName))
+	which := ""
+	if e.PID > 0 {
+		which = fmt.Sprintf(", process %d", e.PID)
+	}
+	return fmt.Sprintf("another guestd runs already%s (it holds %s); see: guestd status", which, filepath.Join(e.StateDir, lockName))
 }
 
 // Lock is the right to be the one daemon of a state directory. The system
@@ -36,21 +44,55 @@ type Lock struct {
 // somebody who looks whether one runs, holds the lock for a moment.
 const patience = time.Second
 
-// Acquire takes the lock, or says that another instance has it.
+// Acquire takes the lock, or says that another instance has it. A file system
+// that became read-only keeps no daemon from its work.
 func Acquire(ctx context.Context, stateDir string) (*Lock, error) {
 	path := filepath.Join(stateDir, lockName)
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("open the lock file: %w", err)
+		var problem error
+		if f, problem = os.Open(path); problem != nil {
+			return nil, fmt.Errorf("open the lock file: %w", err)
+		}
 	}
 	if err := insist(ctx, f); err != nil {
 		_ = f.Close()
 		if errors.Is(err, errHeld) {
-			return nil, &RunningError{stateDir}
+			return nil, &RunningError{StateDir: stateDir, PID: holder(stateDir)}
 		}
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
+	sign(f)
 	return &Lock{f}, nil
+}
+
+// unlocked is where the holder's process id begins in the lock file: on
+// Windows the locked first byte cannot be read by others.
+const unlocked = 1
+
+// sign writes down who holds the lock. It is for people: that it cannot be
+// written, on a full disk, hinders nobody.
+func sign(f *os.File) {
+	if f.Truncate(0) == nil {
+		_, _ = f.WriteAt([]byte(" "+strconv.Itoa(os.Getpid())+"\n"), 0)
+	}
+}
+
+// holder is the process id that was written down, 0 if there is none.
+func holder(stateDir string) int {
+	f, err := os.Open(filepath.Join(stateDir, lockName))
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = f.Close() }()
+	line := make([]byte, 20)
+	n, _ := f.ReadAt(line, unlocked)
+	digits, _, whole := strings.Cut(string(line[:n]), "\n")
+	pid, err := strconv.Atoi(digits)
+	if err != nil || !whole {
+		return 0
+	}
+	return pid
 }
 
 func insist(ctx context.Context, f *os.File) error {
@@ -79,7 +121,7 @@ func (l *Lock) Release() { _ = l.file.Close() }
 
 // Held says whether an instance runs.
 func Held(stateDir string) bool {
-	f, err := os.OpenFile(filepath.Join(stateDir, lockName), os.O_RDWR, 0)
+	f, err := os.Open(filepath.Join(stateDir, lockName))
 	if err != nil {
 		return false
 	}
