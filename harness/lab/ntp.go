@@ -31,8 +31,9 @@ type TimeRequest struct {
 type NTPServer struct {
 	requests *journal[TimeRequest]
 
-	mu    sync.Mutex
-	shift time.Duration
+	mu     sync.Mutex
+	shift  time.Duration
+	silent bool
 }
 
 func startNTP(h *host) (*NTPServer, error) {
@@ -54,6 +55,13 @@ func (s *NTPServer) Shift(d time.Duration) {
 	s.shift = d
 }
 
+// Silence makes the server answer nobody, or everybody again.
+func (s *NTPServer) Silence(silent bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.silent = silent
+}
+
 // Requests are those answered so far, oldest first.
 func (s *NTPServer) Requests() []TimeRequest { return s.requests.all() }
 
@@ -64,14 +72,17 @@ func (s *NTPServer) WaitRequest(ctx context.Context, match func(TimeRequest) boo
 }
 
 // answer fills in the server's packet of RFC 5905, section 7.3; nil if the
-// request is none of a client.
+// request is none of a client, or nobody is answered.
 func (s *NTPServer) answer(request []byte, arrived time.Time) []byte {
 	if len(request) < ntpPacket || request[0]&7 != ntpClient {
 		return nil
 	}
 	s.mu.Lock()
-	shift := s.shift
+	shift, silent := s.shift, s.silent
 	s.mu.Unlock()
+	if silent {
+		return nil
+	}
 	answer := make([]byte, ntpPacket)
 	answer[0] = request[0]&0b00_111_000 | ntpServer // no leap second, the client's version
 	answer[1] = 1                                   // stratum

@@ -276,6 +276,19 @@ func TestNTPAnswersClientsOnly(t *testing.T) {
 	}
 }
 
+func TestASilentNTPServerAnswersNobody(t *testing.T) {
+	var s NTPServer
+	request, now := append([]byte{4<<3 | 3}, make([]byte, 47)...), time.Now()
+	s.Silence(true)
+	if s.answer(request, now) != nil {
+		t.Error("it answers")
+	}
+	s.Silence(false)
+	if s.answer(request, now) == nil {
+		t.Error("it is silent for ever")
+	}
+}
+
 func TestMirror(t *testing.T) {
 	l := newTestLab(t, Options{})
 	g := attach(t, l, 0)
