@@ -95,6 +95,6 @@ function guestd_save($description) {
 		guestd_refuse('failed', 'pfSense refused to save its configuration (write_config gave false): a factory reset is pending, or the configuration is read-only');
 	}
 	if ($saved === -1) {
-		guestd_refuse('failed', 'pfSense could not write its configuration (write_config gave -1): look at the space on the disk that holds /cf/conf and at the system log');
+		guestd_refuse('failed', 'pfSense could not write its configuration (write_config gave -1): the disk that holds /cf/conf may be full or mounted read-only; see the system log');
 	}
 }
