@@ -17,6 +17,7 @@ type reply struct {
 	limit    int
 	overflow func()
 	progress func(message string, percent int)
+	strike   func(string) string // takes out what nobody is to be told; nil for nothing
 
 	mu      sync.Mutex
 	seen    int
@@ -61,12 +62,12 @@ func (r *reply) take(line []byte) {
 		return
 	}
 	if r.done {
-		r.broken = fmt.Errorf("a line follows the result: %s", shown(line))
+		r.broken = fmt.Errorf("a line follows the result: %s", r.shown(line))
 		return
 	}
 	var l Line
 	if err := json.Unmarshal(line, &l); err != nil {
-		r.broken = fmt.Errorf("a line is not JSON: %s", shown(line))
+		r.broken = fmt.Errorf("a line is not JSON: %s", r.shown(line))
 		return
 	}
 	switch l.Type {
@@ -80,13 +81,13 @@ func (r *reply) take(line []byte) {
 		}
 	case typeResult:
 		if len(l.Result) == 0 || l.Result[0] != '{' {
-			r.broken = fmt.Errorf("the result is not an object: %s", shown(line))
+			r.broken = fmt.Errorf("the result is not an object: %s", r.shown(line))
 			return
 		}
 		r.done, r.result = true, l.Result
 	case typeError:
 		if l.Error == nil || l.Error.Message == "" {
-			r.broken = fmt.Errorf("the error has no message: %s", shown(line))
+			r.broken = fmt.Errorf("the error has no message: %s", r.shown(line))
 			return
 		}
 		switch l.Error.Code {
@@ -96,7 +97,7 @@ func (r *reply) take(line []byte) {
 		}
 		r.done, r.refusal = true, l.Error
 	default:
-		r.broken = fmt.Errorf("a line has the type %s; known are progress, result, error", shown([]byte(l.Type)))
+		r.broken = fmt.Errorf("a line has the type %s; known are progress, result, error", r.shown([]byte(l.Type)))
 	}
 }
 
@@ -138,7 +139,10 @@ func (r *reply) overflowed() bool {
 }
 
 // shown is foreign text made fit for a message.
-func shown(b []byte) string {
+func (r *reply) shown(b []byte) string {
+	if r.strike != nil {
+		b = []byte(r.strike(string(b)))
+	}
 	const most = 120
 	more := ""
 	if len(b) > most {

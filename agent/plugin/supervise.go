@@ -94,6 +94,7 @@ func (s *Supervisor) Call(ctx context.Context, p Program, q Request) (json.RawMe
 		call: call, limits: s.limitsFor(p), started: time.Now(), log: s.log(),
 		unkillable: slices.Contains(p.Description.Unkillable, q.Operation),
 		kill:       make(chan error, 1),
+		secrets:    secretsOf(p.Description.Schema, q.Desired),
 	}
 	if err := r.start(p, append(request, '\n')); err != nil {
 		return nil, fmt.Errorf("start %s: %w", call, err)
@@ -104,7 +105,11 @@ func (s *Supervisor) Call(ctx context.Context, p Program, q Request) (json.RawMe
 		s.leave(r, stuck)
 		return nil, stuck
 	}
-	return r.verdict(cut)
+	result, err := r.verdict(cut)
+	if err == nil && q.Operation == section.OpPlan {
+		result = r.secrets.plan(result)
+	}
+	return result, err
 }
 
 // Close waits until no plugin is left running that was reported as stuck, or
@@ -172,6 +177,7 @@ type run struct {
 	started    time.Time
 	log        *slog.Logger
 	kill       chan error // the first reason to end it
+	secrets    secrets    // to be kept out of all that it says
 
 	child  *process.Child
 	stdout *reply
@@ -181,10 +187,10 @@ type run struct {
 
 func (r *run) start(p Program, request []byte) error {
 	r.stdout = &reply{
-		limit:    r.limits.Stdout,
+		limit: r.limits.Stdout, strike: r.secrets.strike,
 		overflow: func() { r.condemn(&FloodError{r.call, "standard output", int64(r.limits.Stdout)}) },
 		progress: func(message string, percent int) {
-			r.log.Debug("plugin progress", "section", r.call.Section, "operation", r.call.Operation, "message", message, "percent", percent)
+			r.log.Debug("plugin progress", "section", r.call.Section, "operation", r.call.Operation, "message", r.secrets.strike(message), "percent", percent)
 		},
 	}
 	r.stderr = &process.Capped{Limit: r.limits.StderrKept}
@@ -273,7 +279,7 @@ func (r *run) overMemory() error {
 
 // verdict is what the ended run comes to.
 func (r *run) verdict(cut error) (json.RawMessage, error) {
-	stderr := string(r.stderr.Bytes())
+	stderr := r.secrets.strike(string(r.stderr.Bytes()))
 	if text := string(bytes.TrimSpace([]byte(tail(stderr, 4<<10)))); text != "" {
 		r.log.Info("plugin log", "section", r.call.Section, "operation", r.call.Operation, "stderr", text)
 	}
@@ -291,7 +297,7 @@ func (r *run) verdict(cut error) (json.RawMessage, error) {
 	result, err := r.stdout.end()
 	var own *section.Error
 	if errors.As(err, &own) {
-		return nil, own
+		return nil, &section.Error{Code: own.Code, Message: r.secrets.strike(own.Message), Path: r.secrets.strike(own.Path)}
 	}
 	if end.ExitCode != 0 {
 		peak := max(r.peak, end.PeakResident)
