@@ -63,8 +63,12 @@ const stopping = 5 * time.Second
 // Run is the daemon. It returns when ctx has ended, or at once with an error
 // if another instance runs.
 func Run(ctx context.Context, o Options) error {
-	if err := os.MkdirAll(o.StateDir, 0o700); err != nil {
+	warning, err := makePrivate(o.StateDir)
+	if err != nil {
 		return fmt.Errorf("make the state directory: %w", err)
+	}
+	if warning != nil {
+		o.Log.Warn("others may read what is kept of the document", "error", warning)
 	}
 	lock, err := Acquire(ctx, o.StateDir)
 	if err != nil {

@@ -372,3 +372,15 @@ func TestASecondInstanceRefuses(t *testing.T) {
 	}
 	lock.Release()
 }
+
+func TestTheStateDirectoryIsForRootAlone(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "state"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	g := start(t, dir)
+	info, err := os.Stat(g.stateDir)
+	if err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("its mode is %v, %v", info.Mode(), err)
+	}
+}
