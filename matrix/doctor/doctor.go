@@ -49,6 +49,7 @@ var tools = []struct{ Command, Package, For string }{
 	{"gpgv", "gpgv", "checking Debian's signatures"},
 	{"php", "php-cli", testsOnly + "of the pfSense doubles"},
 	{"python3", "python3", testsOnly + "of the sample plugins"},
+	{"scp", "openssh-client", testsOnly + "of copying into guests"},
 	{"gcc", "gcc", testsOnly + "with the race detector"},
 }
 

@@ -105,7 +105,7 @@ func TestWhatDoesNotConformIsFoundAndExplained(t *testing.T) {
 		{"a restore that works once", `	[ "$checkpoint_file_type" = string ] ||`, `	[ -f "$file.once" ] && refuse failed "done already"; : >"$file.once"
 			[ "$checkpoint_file_type" = string ] ||`, "restore brings back what was before", "restore answered an error: done already"},
 		{"a change in two steps without a trace", "\tprintf '%s\\n%s\\n' \"$header\"", "\trm -f \"$checkpoint_file\"; : >\"$checkpoint_file.guestd-lost\"; sleep 0.2; rm \"$checkpoint_file.guestd-lost\"\n\tprintf '%s\\n%s\\n' \"$header\"", "restore undoes an apply that was killed", "apply was killed after"},
-		{"a process left behind", `describe | plan | apply`, `plan) (setsid sleep 1000 >/dev/null 2>&1 &) ; until pgrep -f "[s]leep 1000" >/dev/null; do :; done; plan ;;
+		{"a process left behind", `describe | plan | apply`, `plan) (setsid sh -c ': >"$file.once"; exec sleep 1000' >/dev/null 2>&1 &) ; until [ -f "$file.once" ]; do sleep 0.01; done; plan ;;
 			describe | apply`, "it plans", "it left 1 processes running"},
 		{"a hang", `describe | plan | apply`, `dance) sleep 1000 ;;
 			describe | plan | apply`, "it refuses an operation it does not know", "did not end within 10s"},
