@@ -24,8 +24,31 @@ import (
 const sink = "log.lab.test"
 
 var _ = Describe("logging", Label("logging"), func() {
+	// What a system cannot do has no specs there but the one that it says so;
+	// the report shows a dash.
+	can := sys().Tools.Logging
+	if len(can.Formats) < 3 {
+		It("says before it touches anything what the system cannot do", func(ctx SpecContext) {
+			name := named(ctx)
+			for _, protocol := range []string{state.LogUDP, state.LogTCP, state.LogTLS} {
+				if _, can := sys().Tools.Logging.Formats[protocol]; can {
+					continue
+				}
+				report := agent.settle(ctx, agent.choose(ctx, logging(name, target(protocol))))
+				Expect(report.Sections["logging"].Status).To(Equal(state.Unsupported), report.Sections["logging"].Message)
+				if len(sys().Tools.Logging.Formats) > 0 {
+					Expect(report.Sections["logging"].Message).To(HavePrefix("logging.targets[0].protocol: "))
+				}
+			}
+		}, SpecTimeout(4*settleTimeout))
+	}
+	if len(can.Formats) == 0 {
+		return
+	}
+	_, tcp := can.Formats[state.LogTCP]
+	_, tls := can.Formats[state.LogTLS]
+
 	It("sends a record whole by every protocol that the system has", func(ctx SpecContext) {
-		requireLogging()
 		name := named(ctx)
 		for batch := range slices.Chunk(protocols(), batchSize()) {
 			var targets []state.LogTarget
@@ -41,43 +64,25 @@ var _ = Describe("logging", Label("logging"), func() {
 		}
 	}, SpecTimeout(3*settleTimeout))
 
-	It("says before it touches anything what the system cannot do", func(ctx SpecContext) {
-		name := named(ctx)
-		for _, protocol := range []string{state.LogUDP, state.LogTCP, state.LogTLS} {
-			if _, can := sys().Tools.Logging.Formats[protocol]; can {
-				continue
-			}
-			report := agent.settle(ctx, agent.choose(ctx, logging(name, target(protocol))))
-			Expect(report.Sections["logging"].Status).To(Equal(state.Unsupported), report.Sections["logging"].Message)
-			if len(sys().Tools.Logging.Formats) > 0 {
-				Expect(report.Sections["logging"].Message).To(HavePrefix("logging.targets[0].protocol: "))
-			}
-		}
-	}, SpecTimeout(4*settleTimeout))
+	if tls {
+		It("sends nothing to a target that the chosen authority does not vouch for, and says so", func(ctx SpecContext) {
+			chosen, name := logged(ctx)
+			wrong := target(state.LogTLS)
+			wrong.CA = strangers()
+			report := agent.settle(ctx, agent.choose(ctx, logging(name, wrong)))
+			Expect(report.Sections["logging"].Status).To(Equal(state.Failed), report.Sections["logging"].Message)
+			Expect(report.Sections["logging"].Message).To(HavePrefix("logging.targets[0].ca: "))
 
-	It("sends nothing to a target that the chosen authority does not vouch for, and says so", func(ctx SpecContext) {
-		requireLogging()
-		if _, can := sys().Tools.Logging.Formats[state.LogTLS]; !can {
-			Skip(sys().Title + " has no tls")
-		}
-		chosen, name := logged(ctx)
-		wrong := target(state.LogTLS)
-		wrong.CA = strangers()
-		report := agent.settle(ctx, agent.choose(ctx, logging(name, wrong)))
-		Expect(report.Sections["logging"].Status).To(Equal(state.Failed), report.Sections["logging"].Message)
-		Expect(report.Sections["logging"].Message).To(HavePrefix("logging.targets[0].ca: "))
-
-		// What was chosen before stays in force, and shows that the record went out.
-		text := record("for those who are vouched for")
-		writeLog(ctx, "local3", "warning", text)
-		awaitRecord(ctx, chosen.Protocol, text)
-		Expect(arrived(text)).To(HaveEach(HaveField("Transport", chosen.Protocol)))
-	}, SpecTimeout(3*settleTimeout))
+			// What was chosen before stays in force, and shows that the record went out.
+			text := record("for those who are vouched for")
+			writeLog(ctx, "local3", "warning", text)
+			awaitRecord(ctx, chosen.Protocol, text)
+			Expect(arrived(text)).To(HaveEach(HaveField("Transport", chosen.Protocol)))
+		}, SpecTimeout(3*settleTimeout))
+	}
 
 	It("sends what was selected and nothing else", func(ctx SpecContext) {
-		requireLogging()
 		name := named(ctx)
-		can := sys().Tools.Logging
 		selective := target(protocols()[0])
 		if can.Facilities {
 			selective.Facilities = []string{"local3"}
@@ -100,7 +105,6 @@ var _ = Describe("logging", Label("logging"), func() {
 	}, SpecTimeout(3*settleTimeout))
 
 	It("writes nothing when the same is chosen again", func(ctx SpecContext) {
-		requireLogging()
 		chosen, name := logged(ctx)
 		before, err := column.Guest.Stamps(ctx, sys().Tools.Logging.Files)
 		Expect(err).NotTo(HaveOccurred())
@@ -114,7 +118,6 @@ var _ = Describe("logging", Label("logging"), func() {
 	}, SpecTimeout(3*settleTimeout))
 
 	It("refuses an invalid target with the field's path and keeps the old one", func(ctx SpecContext) {
-		requireLogging()
 		chosen, name := logged(ctx)
 		invalid := target(state.LogUDP)
 		invalid.Host = "10.0.0.300"
@@ -128,30 +131,21 @@ var _ = Describe("logging", Label("logging"), func() {
 		awaitRecord(ctx, chosen.Protocol, text)
 	}, SpecTimeout(3*settleTimeout))
 
-	It("sends a burst of ten thousand records, every one of them", Label("soak"), func(ctx SpecContext) {
-		requireLogging()
-		if _, can := sys().Tools.Logging.Formats[state.LogTCP]; !can {
-			Skip(sys().Title + " has udp only, which may lose records")
-		}
-		name := named(ctx)
-		expectInSync(agent.settle(ctx, agent.choose(ctx, logging(name, target(state.LogTCP)))))
-		const count = 10_000
-		text := record("burst")
-		var script strings.Builder
-		fmt.Fprintf(&script, "i=0; while [ $i -lt %d ]; do i=$((i+1)); echo \"%s number $i.\"; done | logger -p local3.warning -t inn", count, text)
-		_, err := column.Guest.Script(ctx, script.String())
-		Expect(err).NotTo(HaveOccurred())
-		awaitRecord(ctx, state.LogTCP, fmt.Sprintf("%s number %d.", text, count))
-		Expect(arrived(text)).To(HaveLen(count))
-	}, SpecTimeout(6*settleTimeout))
-})
-
-func requireLogging() {
-	GinkgoHelper()
-	if len(sys().Tools.Logging.Formats) == 0 {
-		Skip("the section is not supported on " + sys().Title)
+	if tcp { // udp may lose records
+		It("sends a burst of ten thousand records, every one of them", Label("soak"), func(ctx SpecContext) {
+			name := named(ctx)
+			expectInSync(agent.settle(ctx, agent.choose(ctx, logging(name, target(state.LogTCP)))))
+			const count = 10_000
+			text := record("burst")
+			var script strings.Builder
+			fmt.Fprintf(&script, "i=0; while [ $i -lt %d ]; do i=$((i+1)); echo \"%s number $i.\"; done | logger -p local3.warning -t inn", count, text)
+			_, err := column.Guest.Script(ctx, script.String())
+			Expect(err).NotTo(HaveOccurred())
+			awaitRecord(ctx, state.LogTCP, fmt.Sprintf("%s number %d.", text, count))
+			Expect(arrived(text)).To(HaveLen(count))
+		}, SpecTimeout(6*settleTimeout))
 	}
-}
+})
 
 // protocols are those that the system has, in an order that stays.
 func protocols() []string { return slices.Sorted(maps.Keys(sys().Tools.Logging.Formats)) }

@@ -58,7 +58,7 @@ func php(t *testing.T, root, script string) string {
 	if err != nil {
 		t.Fatal("php is not installed: these tests need the Debian packages php-cli and php-xml")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, "-d", "include_path=.:"+root+"/etc/inc", "-d", "display_errors=stderr",
 		"-r", `require_once("config.inc"); require_once("functions.inc"); `+script)
@@ -233,11 +233,36 @@ func TestBrokenConfigurationComesFromTheBackup(t *testing.T) {
 	}
 }
 
+// A syslogd is started anew with files rendered from the configuration.
+func TestSyslog(t *testing.T) {
+	root := tree(t)
+	if err := os.MkdirAll(filepath.Join(root, "usr/sbin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	fake := "#!/bin/sh\necho \"$*\" >>" + root + "/syslogd.log\n"
+	if err := os.WriteFile(filepath.Join(root, "usr/sbin/syslogd"), []byte(fake), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	php(t, root, `system_syslogd_start();`)
+	if got := read(t, root, "var/etc/syslog.d/pfSense.conf"); strings.Contains(got, "@") {
+		t.Errorf("records are sent without a server: %s", got)
+	}
+	php(t, root, `foreach (["enable" => "", "logall" => "", "remoteserver" => "192.0.2.60:1514", "remoteserver2" => "2001:db8::1", "format" => "rfc5424"] as $k => $v) { config_set_path("syslog/$k", $v); } system_syslogd_start();`)
+	got := read(t, root, "var/etc/syslog.d/pfSense.conf")
+	if !strings.HasSuffix(got, "!*\n*.*\t\t@192.0.2.60:1514\n*.*\t\t@[2001:db8::1]\n") {
+		t.Errorf("got %s", got)
+	}
+	options := "-s -c -c -P " + root + "/var/run/syslog.pid -f " + root + "/etc/syslog.conf\n"
+	if got := read(t, root, "syslogd.log"); got != options+"-O rfc5424 "+options {
+		t.Errorf("syslogd was called with %s", got)
+	}
+}
+
 func TestWhatIsNotBuiltFails(t *testing.T) {
 	root := tree(t)
 	for _, script := range []string{
 		`config_set_path("unbound/enable", ""); services_unbound_configure();`,
-		`config_set_path("syslog/enable", ""); system_syslogd_start();`,
+		`config_set_path("syslog/enable", ""); config_set_path("syslog/remoteserver", "a"); config_set_path("syslog/vpn", "yes"); system_syslogd_start();`,
 		`system_routing_configure();`,
 	} {
 		got := php(t, root, `try { `+script+` echo "done"; } catch (Error $e) { echo $e->getMessage(); }`)

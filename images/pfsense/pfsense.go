@@ -33,8 +33,8 @@ var System = system.System{
 		DiskMiB: 768,
 		Trimmed: []string{
 			"FreeBSD kernel and base system, packet filter, ZFS",
-			"PHP includes but for the configuration, names, resolvers, time zone and DHCP or static IPv4 interfaces",
-			"web interface, console menu, packages, DNS resolver, ntpd, remote logging",
+			"PHP includes but for the configuration, names, resolvers, time zone, logging of all services together and DHCP or static IPv4 interfaces",
+			"web interface, console menu, packages, DNS resolver, ntpd",
 			"the DNS resolver is off and ssh is on from the start, with the lab's key",
 		},
 	},
@@ -74,6 +74,12 @@ var System = system.System{
 			{Title: "the domain in /etc/hosts", Command: []string{"cat", "/etc/hosts"}, Want: `(?m)^127\.0\.0\.1\s+localhost localhost\.{{domain}}$`},
 		},
 		HostnameFiles: []string{"/cf/conf/config.xml", "/etc/hosts"},
+		Logging: system.Logging{
+			Write:   system.Logger(),
+			Formats: map[string]string{"udp": "rfc5424"},
+			Targets: 3,
+			Files:   []string{"/cf/conf/config.xml", "/var/etc/syslog.d/pfSense.conf"},
+		},
 		Service: system.Check{
 			Title:   "a start script that pfSense runs, and the process",
 			Command: []string{"sh", "-c", "ls /usr/local/etc/rc.d/*.sh && pgrep -o -x guestd"},

@@ -4,7 +4,7 @@
 set -eu
 
 ln -sf busybox /usr/bin/udhcpc
-ln -sf ../bin/busybox /usr/sbin/syslogd
+ln -sf ../libexec/freebsd-base /usr/sbin/syslogd
 rm -f /etc/debian_version /usr/lib/os-release
 ln -s cf/conf /conf
 mkdir -p /cf/conf/backup /var/etc /var/db /usr/local/bin /usr/local/etc/rc.d

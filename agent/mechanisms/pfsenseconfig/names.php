@@ -36,5 +36,10 @@ if ($guestd_request['set'] !== null) {
 		services_unbound_configure();
 	}
 	filter_configure();
+	// syslogd asks for the name when it starts or is told to read anew.
+	@include_once('syslog.inc');
+	if (function_exists('system_syslogd_start')) {
+		system_syslogd_start(true);
+	}
 }
 guestd_answer(array('names' => guestd_names(), 'dirty' => guestd_dirty()));

@@ -88,7 +88,7 @@ func TestNames(t *testing.T) {
 			t.Fatal(err)
 		}
 		a.has(t, strings.NewReplacer("pfSense", "fw1", "home.arpa", "lab.test").Replace(before))
-		applied := "system_hostname_configure, system_hosts_generate, system_resolvconf_generate, services_unbound_configure, filter_configure"
+		applied := "system_hostname_configure, system_hosts_generate, system_resolvconf_generate, services_unbound_configure, filter_configure, system_syslogd_start sighup"
 		if log := a.log(); log != "write_config guestd: host name fw1.lab.test, "+applied {
 			t.Errorf("it did %s", log)
 		}

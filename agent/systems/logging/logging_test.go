@@ -16,6 +16,7 @@ var machines = map[string]func(*testing.T) *machine{
 	"ubuntu":                  ubuntu,
 	"openfiler":               openfiler,
 	"openfiler with sysklogd": openfilerWithSysklogd,
+	"pfsense":                 pfsense,
 }
 
 func encode(t *testing.T, l state.Logging) json.RawMessage {
@@ -240,6 +241,17 @@ func TestWhatAMachineCannotDoIsSaidBefore(t *testing.T) {
 		"format, sysklogd": {
 			openfilerWithSysklogd, nil, target(func(*state.LogTarget) {}), "logging.targets[0].format", "rfc3164 only",
 		},
+		"fourth target, pfsense": {pfsense, nil, state.Logging{Targets: []state.LogTarget{
+			{Host: "a", Protocol: "udp"}, {Host: "b", Protocol: "udp"}, {Host: "c", Protocol: "udp"}, {Host: "d", Protocol: "udp"},
+		}}, "logging.targets[3]", "3 targets at most"},
+		"two formats, pfsense": {pfsense, nil, state.Logging{Targets: []state.LogTarget{
+			{Host: "a", Protocol: "udp"}, {Host: "b", Protocol: "udp", Format: "rfc3164"},
+		}}, "logging.targets[1].format", "one format"},
+		"tcp, pfsense":        {pfsense, nil, target(func(l *state.LogTarget) { l.Protocol = "tcp" }), "logging.targets[0].protocol", "udp only"},
+		"facilities, pfsense": {pfsense, nil, target(func(l *state.LogTarget) { l.Facilities = []string{"kern"} }), "logging.targets[0].facilities", "by service"},
+		"severity, pfsense":   {pfsense, nil, target(func(l *state.LogTarget) { l.Severity = "err" }), "logging.targets[0].severity", "every severity"},
+		"retention, pfsense":  {pfsense, nil, state.Logging{Retention: &state.LogRetention{Days: 1}}, "logging.retention", "System Logs > Settings"},
+		"buffer, pfsense":     {pfsense, nil, state.Logging{BufferMiB: 1}, "logging.buffer_mib", "keeps nothing"},
 		"buffer, sysklogd": {openfilerWithSysklogd, nil, state.Logging{
 			Targets: []state.LogTarget{{Host: "a", Protocol: "udp", Format: "rfc3164"}}, BufferMiB: 1,
 		}, "logging.buffer_mib", "keeps nothing"},

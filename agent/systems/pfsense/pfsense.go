@@ -9,6 +9,7 @@ import (
 	"innkeeper/agent/guest"
 	"innkeeper/agent/service"
 	"innkeeper/agent/systems/hostname"
+	"innkeeper/agent/systems/logging"
 	"innkeeper/agent/systems/section"
 	"innkeeper/agent/systems/system"
 )
@@ -28,6 +29,7 @@ func (System) Layout() system.Layout { return system.ApplianceLayout("/usr/local
 func (System) Sections() map[string]section.Section {
 	return map[string]section.Section{
 		"hostname": hostname.PFSense(),
+		"logging":  logging.PFSense(),
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"innkeeper/images/freebsd"
 	"innkeeper/images/freebsd/daemon"
 	"innkeeper/images/freebsd/dhclient"
 	"innkeeper/images/freebsd/hostname"
@@ -18,6 +19,7 @@ import (
 	"innkeeper/images/freebsd/power"
 	"innkeeper/images/freebsd/service"
 	"innkeeper/images/freebsd/sysctl"
+	"innkeeper/images/freebsd/syslogd"
 	"innkeeper/images/freebsd/uname"
 )
 
@@ -32,6 +34,8 @@ func run(name string, args []string) int {
 		return 1
 	case "daemon":
 		return daemon.Run(args, "/usr/sbin/daemon", os.Stderr)
+	case "syslogd":
+		return syslogd.Program(args, freebsd.CommandsPath, os.Stderr)
 	case "service":
 		return service.Run(args, "/", os.Stdout, os.Stderr)
 	case "shutdown":
