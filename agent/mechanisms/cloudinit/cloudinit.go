@@ -23,3 +23,10 @@ func Present(m guest.Machine) bool {
 	_, err := m.Stat("/etc/cloud/cloud-init.disabled")
 	return err != nil
 }
+
+// NetworkFile is our drop-in for the network.
+const NetworkFile = "/etc/cloud/cloud.cfg.d/99-disable-network-config.cfg"
+
+// Network is its text, the one that cloud-init itself names in the header of
+// what it renders (cloudinit/distros/debian.py).
+const Network = "# Written by guestd: it manages this machine's network.\nnetwork: {config: disabled}\n"

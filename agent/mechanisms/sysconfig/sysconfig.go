@@ -63,3 +63,14 @@ func assignment(line, key string) (string, bool) {
 	}
 	return value, true
 }
+
+// Remove takes every line away that gives key a value.
+func Remove(text, key string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if _, ok := assignment(line, key); !ok {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}

@@ -50,3 +50,10 @@ func FuzzSet(f *testing.F) {
 		}
 	})
 }
+
+func TestRemoveTakesEveryAssignmentAway(t *testing.T) {
+	const before = "NETWORKING=yes\nGATEWAY=192.0.2.1\n# GATEWAY=no\nexport GATEWAY='x'\nGATEWAYDEV=eth0"
+	if got, want := Remove(before, "GATEWAY"), "NETWORKING=yes\n# GATEWAY=no\nGATEWAYDEV=eth0"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
