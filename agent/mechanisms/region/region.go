@@ -28,19 +28,26 @@ func Get(text string) string {
 	return lines
 }
 
-// cut takes text apart at the first begin and the first end after it. A region
-// that does not end is taken to end where its first line does: what follows
-// may be somebody's.
+// cut takes text apart at the first end that has a begin before it, and at the
+// nearest such begin. A region that does not end is its first line alone: what
+// follows may be somebody's.
 func cut(text string) (before, lines, after string) {
-	at := strings.Index("\n"+text, "\n"+begin+"\n")
-	if at < 0 {
+	begun, next := -1, 0 // where the begin starts, and where what follows it does
+	from := 0
+	for line := range strings.Lines(text) {
+		to := from + len(line)
+		switch strings.TrimSuffix(line, "\n") {
+		case begin:
+			begun, next = from, to
+		case end:
+			if begun >= 0 {
+				return text[:begun], text[next:from], text[to:]
+			}
+		}
+		from = to
+	}
+	if begun < 0 {
 		return text, "", ""
 	}
-	before, rest := text[:at], text[at+len(begin)+1:]
-	stop := strings.Index("\n"+rest, "\n"+end)
-	if stop < 0 {
-		return before, "", rest
-	}
-	after = strings.TrimPrefix(rest[stop+len(end):], "\n")
-	return before, rest[:stop], after
+	return text[:begun], "", text[next:]
 }
