@@ -16,6 +16,7 @@ import (
 	"innkeeper/agent/guest"
 	"innkeeper/agent/state"
 	"innkeeper/agent/systems/linediff"
+	"innkeeper/agent/systems/places"
 	"innkeeper/agent/systems/section"
 )
 
@@ -38,9 +39,9 @@ func (a authorities) file(t state.LogTarget) string {
 	return slashpath.Join(a.dir, authorityPrefix+hex.EncodeToString(sum[:8])+authoritySuffix)
 }
 
-func (a authorities) key() string { return slashpath.Join(a.dir, authorityPrefix+"*"+authoritySuffix) }
+func (a authorities) Key() string { return slashpath.Join(a.dir, authorityPrefix+"*"+authoritySuffix) }
 
-func (a authorities) read(_ context.Context, m guest.Machine) (value, error) {
+func (a authorities) Read(_ context.Context, m guest.Machine) (places.Value, error) {
 	entries, err := m.ReadDir(a.dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -61,7 +62,7 @@ func (a authorities) read(_ context.Context, m guest.Machine) (value, error) {
 }
 
 // encodeFiles gives nil for no files. JSON orders the names.
-func encodeFiles(files map[string]string) value {
+func encodeFiles(files map[string]string) places.Value {
 	if len(files) == 0 {
 		return nil
 	}
@@ -69,10 +70,10 @@ func encodeFiles(files map[string]string) value {
 	if err != nil { // strings always can be
 		panic(err)
 	}
-	return some(string(b))
+	return places.Some(string(b))
 }
 
-func decodeFiles(v value) (map[string]string, error) {
+func decodeFiles(v places.Value) (map[string]string, error) {
 	files := map[string]string{}
 	if v == nil {
 		return files, nil
@@ -81,7 +82,7 @@ func decodeFiles(v value) (map[string]string, error) {
 	return files, err
 }
 
-func (a authorities) want(l state.Logging, _ value) value {
+func (a authorities) Want(l state.Logging, _ places.Value) places.Value {
 	files := map[string]string{}
 	for _, t := range l.Targets {
 		if file := a.file(t); file != "" {
@@ -91,7 +92,7 @@ func (a authorities) want(l state.Logging, _ value) value {
 	return encodeFiles(files)
 }
 
-func (a authorities) set(_ context.Context, m guest.Machine, from, to value, _ bool) error {
+func (a authorities) Set(_ context.Context, m guest.Machine, from, to places.Value, _ bool) error {
 	before, err := decodeFiles(from)
 	if err != nil {
 		return err
@@ -105,7 +106,7 @@ func (a authorities) set(_ context.Context, m guest.Machine, from, to value, _ b
 			continue
 		}
 		content := after[file]
-		if err := writeFile(m, file, &content); err != nil {
+		if err := places.WriteFile(m, file, &content); err != nil {
 			return err
 		}
 	}
@@ -113,22 +114,22 @@ func (a authorities) set(_ context.Context, m guest.Machine, from, to value, _ b
 		if _, stays := after[file]; stays {
 			continue
 		}
-		if err := writeFile(m, file, nil); err != nil {
+		if err := places.WriteFile(m, file, nil); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (a authorities) tell(is, want value) section.Change {
+func (a authorities) Tell(is, want places.Value) section.Change {
 	return section.Change{
 		Summary: fmt.Sprintf("keep the certificates that vouch for tls targets in %s", a.dir),
-		Path:    a.key(), Diff: linediff.Text(listing(is), listing(want)),
+		Path:    a.Key(), Diff: linediff.Text(listing(is), listing(want)),
 	}
 }
 
 // listing is all files with their content.
-func listing(v value) string {
+func listing(v places.Value) string {
 	files, err := decodeFiles(v)
 	if err != nil {
 		return ""

@@ -12,16 +12,17 @@ import (
 	"innkeeper/agent/guest"
 	"innkeeper/agent/mechanisms/pfsenseconfig"
 	"innkeeper/agent/state"
+	"innkeeper/agent/systems/places"
 	"innkeeper/agent/systems/section"
 )
 
 // PFSense keeps where the log goes in pfSense's config.xml, written and
 // applied by pfSense's own functions. Its syslogd is FreeBSD's: by udp only.
-func PFSense() Section { return Section{backend: pfsense{}, peers: askPeers} }
+func PFSense() Section { return on(pfsense{}) }
 
 type pfsense struct{}
 
-func (pfsense) limits(_ context.Context, _ guest.Machine, l state.Logging) error {
+func (pfsense) Limits(_ context.Context, _ guest.Machine, l state.Logging) error {
 	if l.Retention != nil {
 		return unsupported("logging.retention", "pfSense keeps a file of bounded size for each service; bound them in Status > System Logs > Settings")
 	}
@@ -48,12 +49,13 @@ func (pfsense) limits(_ context.Context, _ guest.Machine, l state.Logging) error
 // syslogPID has the process that pfSense started (pfSense's syslog.inc).
 const syslogPID = "/var/run/syslog.pid"
 
-func (pfsense) places(guest.Machine) []place {
-	return []place{
+func (pfsense) Places(guest.Machine) []places.Place[state.Logging] {
+	return []places.Place[state.Logging]{
 		syslogXML{},
-		service{
-			name: "syslogd", start: "system_syslogd_start",
-			runs: func(ctx context.Context, m guest.Machine) (bool, error) {
+		places.Service[state.Logging]{
+			Needed: sends,
+			Name:   "syslogd", Start: "system_syslogd_start",
+			Runs: func(ctx context.Context, m guest.Machine) (bool, error) {
 				r, err := m.Run(ctx, guest.Command{Path: "/bin/pgrep", Args: []string{"-F", syslogPID}})
 				return r.ExitCode == 0, err
 			},
@@ -61,21 +63,21 @@ func (pfsense) places(guest.Machine) []place {
 	}
 }
 
-// check has nothing to ask: syslogd has no test of its configuration.
-func (pfsense) check(context.Context, guest.Machine, map[string]value) error { return nil }
+// Check has nothing to ask: syslogd has no test of its configuration.
+func (pfsense) Check(context.Context, guest.Machine, map[string]places.Value) error { return nil }
 
-func (pfsense) settle(ctx context.Context, m guest.Machine, _ []string) error {
+func (pfsense) Settle(ctx context.Context, m guest.Machine, _ []string) error {
 	return refusal(pfsenseconfig.ApplySyslog(ctx, m))
 }
 
-func (pfsense) actual(_ guest.Machine, is map[string]value) state.Logging {
-	s := parseSyslog(is[syslogXML{}.key()])
+func (pfsense) Actual(_ context.Context, _ guest.Machine, is map[string]places.Value) (any, error) {
+	s := parseSyslog(is[syslogXML{}.Key()])
 	var l state.Logging
 	if _, enabled := s["enable"]; !enabled {
-		return l
+		return l, nil
 	}
 	if _, all := s["logall"]; !all {
-		return l
+		return l, nil
 	}
 	for _, key := range pfsenseconfig.RemoteServers {
 		if s[key] == "" {
@@ -92,15 +94,15 @@ func (pfsense) actual(_ guest.Machine, is map[string]value) state.Logging {
 		}
 		l.Targets = append(l.Targets, t)
 	}
-	return l
+	return l, nil
 }
 
 // syslogXML is what of <syslog> in config.xml says where records go.
 type syslogXML struct{}
 
-func (syslogXML) key() string { return "config.xml" }
+func (syslogXML) Key() string { return "config.xml" }
 
-func (syslogXML) read(ctx context.Context, m guest.Machine) (value, error) {
+func (syslogXML) Read(ctx context.Context, m guest.Machine) (places.Value, error) {
 	s, err := pfsenseconfig.ReadSyslog(ctx, m)
 	if err != nil {
 		return nil, refusal(err)
@@ -108,9 +110,9 @@ func (syslogXML) read(ctx context.Context, m guest.Machine) (value, error) {
 	return encodeSyslog(s)
 }
 
-// want is pfSense's page with "Everything" chosen; without targets it is the
+// Want is pfSense's page with "Everything" chosen; without targets it is the
 // page unchecked, which takes the servers out as well.
-func (syslogXML) want(l state.Logging, is value) value {
+func (syslogXML) Want(l state.Logging, is places.Value) places.Value {
 	before := parseSyslog(is)
 	if _, enabled := before["enable"]; len(l.Targets) == 0 && !enabled {
 		return is
@@ -133,11 +135,11 @@ func (syslogXML) want(l state.Logging, is value) value {
 	return v
 }
 
-func (syslogXML) set(ctx context.Context, m guest.Machine, from, to value, _ bool) error {
+func (syslogXML) Set(ctx context.Context, m guest.Machine, from, to places.Value, _ bool) error {
 	return refusal(pfsenseconfig.SetSyslog(ctx, m, parseSyslog(to), parseSyslog(from)))
 }
 
-func (syslogXML) tell(is, want value) section.Change {
+func (syslogXML) Tell(is, want places.Value) section.Change {
 	return section.Change{
 		Summary: fmt.Sprintf("have pfSense log to %s instead of %s", servers(want), servers(is)),
 		Path:    "/cf/conf/config.xml", Command: "write_config, system_syslogd_start",
@@ -145,7 +147,7 @@ func (syslogXML) tell(is, want value) section.Change {
 }
 
 // servers are the targets in words.
-func servers(v value) string {
+func servers(v places.Value) string {
 	s := parseSyslog(v)
 	if _, enabled := s["enable"]; !enabled {
 		return "no other machine"
@@ -163,28 +165,28 @@ func servers(v value) string {
 	return list
 }
 
-func parseSyslog(v value) pfsenseconfig.Syslog {
+func parseSyslog(v places.Value) pfsenseconfig.Syslog {
 	var s pfsenseconfig.Syslog
-	if json.Unmarshal([]byte(text(v)), &s) != nil {
+	if json.Unmarshal([]byte(places.Text(v)), &s) != nil {
 		return nil
 	}
 	return s
 }
 
 // encodeSyslog is the same text for the same settings: JSON's keys are sorted.
-func encodeSyslog(s pfsenseconfig.Syslog) (value, error) {
+func encodeSyslog(s pfsenseconfig.Syslog) (places.Value, error) {
 	b, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
 	}
-	return some(string(b)), nil
+	return places.Some(string(b)), nil
 }
 
 // refusal says in the section's terms what pfSense does not let through.
 func refusal(err error) error {
 	var r *pfsenseconfig.Refusal
 	if errors.As(err, &r) && r.Code == "busy" {
-		return section.Errorf(section.Busy, name, "%s", r.Message)
+		return section.Errorf(section.Busy, "logging", "%s", r.Message)
 	}
 	return err
 }

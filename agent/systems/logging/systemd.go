@@ -11,11 +11,11 @@ import (
 	"innkeeper/agent/mechanisms/journald"
 	"innkeeper/agent/mechanisms/rsyslog"
 	"innkeeper/agent/state"
-	"innkeeper/agent/systems/section"
+	"innkeeper/agent/systems/places"
 )
 
 // Systemd is a system with systemd's journal, from which rsyslog sends.
-func Systemd() Section { return Section{backend: systemd{}, peers: askPeers} }
+func Systemd() Section { return on(systemd{}) }
 
 type systemd struct{}
 
@@ -26,7 +26,7 @@ const (
 	restartJournald = "systemctl restart systemd-journald.service"
 )
 
-func (systemd) limits(ctx context.Context, m guest.Machine, l state.Logging) error {
+func (systemd) Limits(ctx context.Context, m guest.Machine, l state.Logging) error {
 	if len(l.Targets) == 0 {
 		return nil
 	}
@@ -54,36 +54,37 @@ func (systemd) limits(ctx context.Context, m guest.Machine, l state.Logging) err
 	return err
 }
 
-func (systemd) places(m guest.Machine) []place {
-	return []place{
+func (systemd) Places(m guest.Machine) []places.Place[state.Logging] {
+	return []places.Place[state.Logging]{
 		rsyslogAuthorities,
-		&file{
-			path: rsyslog.DropIn, summary: "have rsyslog send the chosen records", command: restartRsyslog,
-			text: func(l state.Logging, _ value) value {
-				return some(withName(m, rsyslog.Render(rsyslogTargets(l, rsyslog.TLSDriver(m)))))
+		&places.File[state.Logging]{
+			Path: rsyslog.DropIn, Summary: "have rsyslog send the chosen records", Command: restartRsyslog,
+			Text: func(l state.Logging, _ places.Value) places.Value {
+				return places.Some(withName(m, rsyslog.Render(rsyslogTargets(l, rsyslog.TLSDriver(m)))))
 			},
 		},
-		&file{
-			path: journald.DropIn, summary: "bound what the journal keeps", command: restartJournald,
-			text: func(l state.Logging, _ value) value {
+		&places.File[state.Logging]{
+			Path: journald.DropIn, Summary: "bound what the journal keeps", Command: restartJournald,
+			Text: func(l state.Logging, _ places.Value) places.Value {
 				if l.Retention == nil {
 					return nil
 				}
-				return some(journald.Render(journald.Limits{Days: l.Retention.Days, MiB: l.Retention.MiB}))
+				return places.Some(journald.Render(journald.Limits{Days: l.Retention.Days, MiB: l.Retention.MiB}))
 			},
 		},
-		service{
-			name: "rsyslog",
-			runs: func(ctx context.Context, m guest.Machine) (bool, error) {
+		places.Service[state.Logging]{
+			Needed: sends,
+			Name:   "rsyslog",
+			Runs: func(ctx context.Context, m guest.Machine) (bool, error) {
 				r, err := m.Run(ctx, guest.Command{Path: "systemctl", Args: []string{"is-active", "--quiet", "rsyslog.service"}})
 				return r.ExitCode == 0, err
 			},
-			start: restartRsyslog,
+			Start: restartRsyslog,
 		},
 	}
 }
 
-func (systemd) check(ctx context.Context, m guest.Machine, want map[string]value) error {
+func (systemd) Check(ctx context.Context, m guest.Machine, want map[string]places.Value) error {
 	dropIn := want[rsyslog.DropIn]
 	if dropIn == nil {
 		return nil
@@ -99,7 +100,7 @@ func (systemd) check(ctx context.Context, m guest.Machine, want map[string]value
 	return rsyslog.Check(ctx, m, whole)
 }
 
-func (systemd) settle(ctx context.Context, m guest.Machine, changed []string) error {
+func (systemd) Settle(ctx context.Context, m guest.Machine, changed []string) error {
 	var failed error
 	if slices.Contains(changed, journald.DropIn) {
 		failed = journald.Restart(ctx, m)
@@ -115,44 +116,10 @@ func (systemd) settle(ctx context.Context, m guest.Machine, changed []string) er
 	return errors.Join(failed, err)
 }
 
-func (systemd) actual(m guest.Machine, is map[string]value) state.Logging {
-	l := fromRsyslog(m, rsyslog.Parse(text(is[rsyslog.DropIn])))
-	if limits := journald.Parse(text(is[journald.DropIn])); limits != (journald.Limits{}) {
+func (systemd) Actual(_ context.Context, m guest.Machine, is map[string]places.Value) (any, error) {
+	l := fromRsyslog(m, rsyslog.Parse(places.Text(is[rsyslog.DropIn])))
+	if limits := journald.Parse(places.Text(is[journald.DropIn])); limits != (journald.Limits{}) {
 		l.Retention = &state.LogRetention{Days: limits.Days, MiB: limits.MiB}
 	}
-	return l
-}
-
-// service is a log daemon that has to run if there are targets.
-type service struct {
-	name  string
-	runs  func(ctx context.Context, m guest.Machine) (bool, error)
-	start string
-}
-
-const running = "running"
-
-func (s service) key() string { return "service " + s.name }
-
-func (s service) read(ctx context.Context, m guest.Machine) (value, error) {
-	runs, err := s.runs(ctx, m)
-	if err != nil || !runs {
-		return nil, err
-	}
-	return some(running), nil
-}
-
-func (s service) want(l state.Logging, is value) value {
-	if len(l.Targets) == 0 {
-		return is
-	}
-	return some(running)
-}
-
-// set leaves it to settle, which starts the service in any case. One that did
-// not run before a change is left running: stopping it would lose records.
-func (service) set(context.Context, guest.Machine, value, value, bool) error { return nil }
-
-func (s service) tell(_, _ value) section.Change {
-	return section.Change{Summary: "start " + s.name, Command: s.start}
+	return l, nil
 }

@@ -14,11 +14,12 @@ import (
 	"innkeeper/agent/mechanisms/selector"
 	"innkeeper/agent/mechanisms/sysklogd"
 	"innkeeper/agent/state"
+	"innkeeper/agent/systems/places"
 )
 
 // Sysvinit is a system of about 2010 with rsyslog or sysklogd, of which one
 // file is the configuration: our lines stand in a marked region at its end.
-func Sysvinit() Section { return Section{backend: sysvinit{}, peers: askPeers} }
+func Sysvinit() Section { return on(sysvinit{}) }
 
 type sysvinit struct{}
 
@@ -47,7 +48,7 @@ func daemonOf(m guest.Machine) (daemon, error) {
 	return daemon{}, unsupported("logging.targets", "there is neither %s nor %s: no log daemon that guestd knows", rsyslog.ConfigFile, sysklogd.ConfigFile)
 }
 
-func (sysvinit) limits(_ context.Context, m guest.Machine, l state.Logging) error {
+func (sysvinit) Limits(_ context.Context, m guest.Machine, l state.Logging) error {
 	if l.Retention != nil {
 		return unsupported("logging.retention", "the log files here are rotated by logrotate as the system's vendor has it; bound them in /etc/logrotate.conf")
 	}
@@ -79,25 +80,26 @@ func (sysvinit) limits(_ context.Context, m guest.Machine, l state.Logging) erro
 	return nil
 }
 
-func (sysvinit) places(m guest.Machine) []place {
+func (sysvinit) Places(m guest.Machine) []places.Place[state.Logging] {
 	d, err := daemonOf(m)
 	if err != nil {
 		return nil // limits has refused whatever needs one
 	}
-	return []place{
-		&file{
-			path: d.config, summary: "have " + d.service + " send the chosen records", command: d.restart().String(),
-			text: func(l state.Logging, is value) value {
-				set := region.Set(text(is), withName(m, d.render(l, text(is))))
-				if set == text(is) {
+	return []places.Place[state.Logging]{
+		&places.File[state.Logging]{
+			Path: d.config, Summary: "have " + d.service + " send the chosen records", Command: d.restart().String(),
+			Text: func(l state.Logging, is places.Value) places.Value {
+				set := region.Set(places.Text(is), withName(m, d.render(l, places.Text(is))))
+				if set == places.Text(is) {
 					return is
 				}
 				return &set
 			},
 		},
-		service{
-			name: d.service, start: d.restart().String(),
-			runs: func(ctx context.Context, m guest.Machine) (bool, error) {
+		places.Service[state.Logging]{
+			Needed: sends,
+			Name:   d.service, Start: d.restart().String(),
+			Runs: func(ctx context.Context, m guest.Machine) (bool, error) {
 				r, err := m.Run(ctx, guest.Command{Path: "/sbin/service", Args: []string{d.service, "status"}})
 				return r.ExitCode == 0, err
 			},
@@ -132,10 +134,10 @@ func (d daemon) restart() guest.Command {
 	return guest.Command{Path: "/sbin/service", Args: []string{d.service, "restart"}, Deadline: time.Minute}
 }
 
-// check asks rsyslogd; sysklogd has no check.
-func (sysvinit) check(ctx context.Context, m guest.Machine, want map[string]value) error {
+// Check asks rsyslogd; sysklogd has no check.
+func (sysvinit) Check(ctx context.Context, m guest.Machine, want map[string]places.Value) error {
 	config, ok := want[rsyslog.ConfigFile]
-	if !ok || region.Get(text(config)) == "" {
+	if !ok || region.Get(places.Text(config)) == "" {
 		return nil
 	}
 	if strings.Contains(region.Get(*config), "$WorkDirectory "+spool) {
@@ -146,7 +148,7 @@ func (sysvinit) check(ctx context.Context, m guest.Machine, want map[string]valu
 	return rsyslog.Check(ctx, m, *config)
 }
 
-func (sysvinit) settle(ctx context.Context, m guest.Machine, _ []string) error {
+func (sysvinit) Settle(ctx context.Context, m guest.Machine, _ []string) error {
 	d, err := daemonOf(m)
 	if err != nil {
 		return err
@@ -158,16 +160,16 @@ func (sysvinit) settle(ctx context.Context, m guest.Machine, _ []string) error {
 	return guest.Check(d.restart(), r)
 }
 
-func (sysvinit) actual(m guest.Machine, is map[string]value) state.Logging {
+func (sysvinit) Actual(_ context.Context, m guest.Machine, is map[string]places.Value) (any, error) {
 	if config, ok := is[rsyslog.ConfigFile]; ok {
-		return fromRsyslog(m, rsyslog.ParseLegacy(region.Get(text(config))))
+		return fromRsyslog(m, rsyslog.ParseLegacy(region.Get(places.Text(config)))), nil
 	}
 	var l state.Logging
-	for _, t := range sysklogd.Parse(region.Get(text(is[sysklogd.ConfigFile]))) {
+	for _, t := range sysklogd.Parse(region.Get(places.Text(is[sysklogd.ConfigFile]))) {
 		facilities, severity, _ := selector.Parse(t.Selector)
 		l.Targets = append(l.Targets, state.LogTarget{
 			Host: t.Host, Port: sysklogd.Port, Protocol: state.LogUDP, Format: state.LogRFC3164, Facilities: facilities, Severity: severity,
 		})
 	}
-	return l
+	return l, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 
+	"innkeeper/agent/guest"
 	"innkeeper/agent/mechanisms/tlspeer"
 	"innkeeper/agent/state"
 	"innkeeper/agent/systems/section"
@@ -22,7 +23,7 @@ func unsupported(path, format string, args ...any) error {
 
 // askPeers asks all tls targets at once who they are. One that is away is not
 // judged: it may be there tomorrow, and records wait for it.
-func askPeers(ctx context.Context, l state.Logging) error {
+func askPeers(ctx context.Context, _ guest.Machine, l state.Logging) error {
 	errs := make([]error, len(l.Targets))
 	var asking sync.WaitGroup
 	for i, t := range l.Targets {
