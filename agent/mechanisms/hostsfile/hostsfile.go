@@ -64,15 +64,19 @@ func Set(text, fqdn, name string) string {
 
 // region is how many lines the marked region at the beginning of lines has, 0
 // if none begins there. One without an end is none, or the rest of the file
-// would go; one that holds more than its entry was not written by us.
+// would go; one that holds anything but an entry of ours is somebody's.
 func region(lines []string) int {
 	if strings.TrimSpace(lines[0]) != begin {
 		return 0
 	}
-	for i, line := range lines[1:min(3, len(lines))] {
-		if strings.TrimSpace(line) == end {
-			return i + 2
+	n := 1
+	if n < len(lines) {
+		if address, _ := fields(lines[n]); address == ownAddress {
+			n++
 		}
+	}
+	if n < len(lines) && strings.TrimSpace(lines[n]) == end {
+		return n + 1
 	}
 	return 0
 }

@@ -44,6 +44,7 @@ func TestSetWithoutDomain(t *testing.T) {
 func FuzzSet(f *testing.F) {
 	f.Add("127.0.0.1 localhost\n" + region1)
 	f.Add(begin)
+	f.Add(begin + "\n192.0.2.7 theirs\n" + end)
 	f.Add("\n\n" + end + "\n127.0.1.1")
 	f.Fuzz(func(t *testing.T, text string) {
 		once := Set(text, "web.lab.test", "web")
