@@ -80,13 +80,14 @@ func runCommand(ctx context.Context, args []string) error {
 func runFlags(args []string) (*runOptions, error) {
 	o := &runOptions{files: map[string]string{}}
 	f := flags("run", "[SYSTEM...]", `  matrix run
+  matrix run --labels smoke
   matrix run pfsense freenas --labels 'hostname && !fault'
   matrix run --focus 'keeps it across a reboot'
   matrix run --labels soak --timeout 3h
   matrix run --fidelity vendor --image pfsense=pfsense-2.7.2.qcow2 pfsense
 `)
 	f.StringVar(&o.focus, "focus", "", "run the specs whose text matches this `regexp`")
-	f.StringVar(&o.labels, "labels", "", "run the specs that this Ginkgo label `filter` selects (hostname, service, plugin, link, fault ...); soak, of many minutes, only if it is named")
+	f.StringVar(&o.labels, "labels", "", "run the specs that this Ginkgo label `filter` selects (smoke, hostname, service, plugin, link, fault ...); soak, of many minutes, only if it is named")
 	f.StringVar(&o.fidelity, "fidelity", string(system.Lookalike), "`least` fidelity of every image: lookalike or vendor")
 	f.StringArrayVar(&o.images, "image", nil, "boot `SYSTEM=FILE.qcow2` in place of the lookalike (root logs in by the lab key)")
 	f.BoolVar(&o.keep, "keep", false, "leave the guests running, for matrix shell; matrix down ends them")

@@ -11,7 +11,7 @@ import (
 	"innkeeper/images/system"
 )
 
-var _ = Describe("hostname", Label("hostname"), func() {
+var _ = Describe("hostname", Label("hostname", "smoke"), func() {
 	It("sets a name that the system's own tools then tell", func(ctx SpecContext) {
 		name := guest.Names{Name: names("inn"), Domain: "lab.test"}
 		report := agent.settle(ctx, agent.choose(ctx, hostname(name)))

@@ -9,7 +9,7 @@ import (
 	"innkeeper/harness/guest"
 )
 
-var _ = Describe("service", Label("service"), func() {
+var _ = Describe("service", Label("service", "smoke"), func() {
 	It("finds out which system it runs on", Label("detect"), func(ctx SpecContext) {
 		report := agent.now(ctx)
 		Expect(report.System.Name).To(Equal(sys().Name))
