@@ -138,6 +138,28 @@ func TestAnUnconfirmedChangeIsUndoneAndNotTriedAgain(t *testing.T) {
 	})
 }
 
+func TestADaemonThatEndsInTheWindowLeavesTheChangeToTheGuardian(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := guesttest.New(nil)
+		m, s, with := cuttable(func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) })
+		g := start(t, m, disk, with)
+		g.Connected(true)
+		d := wanted(1, map[string]string{"a": "{}"})
+		d.ConfirmSeconds = 60
+		if err := g.Desired(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		g.stop()
+		if got, want := strings.Join(s.log, ", "), "arm a 3m0s, renew 1m0s"; got != want {
+			t.Errorf("the guard saw %s, want %s: the order is to stay armed", got, want)
+		}
+		if !disk.Exists(recordOfA) {
+			t.Error("the journal's record is gone though the change was neither confirmed nor undone")
+		}
+	})
+}
+
 func TestAGuardianThatWasFirstIsBelieved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, s, with := cuttable(func(context.Context) error { return nil })

@@ -141,6 +141,9 @@ func (t *transaction) change(ctx context.Context, plan section.Plan) outcome {
 	}
 	if t.armed != nil {
 		if err := t.proveReachable(ctx); err != nil {
+			if ctx.Err() != nil {
+				return t.entrust(plan, err)
+			}
 			return t.undo(ctx, plan, err)
 		}
 	}
@@ -149,6 +152,16 @@ func (t *transaction) change(ctx context.Context, plan section.Plan) outcome {
 		// The next start would undo what is whole.
 		o.message = err.Error()
 	}
+	return o
+}
+
+// entrust leaves a change to the guardian, as the daemon ends and can neither
+// wait for its confirmation nor undo it: begun and cut off, the undoing would
+// take the order from the one who can.
+func (t *transaction) entrust(plan section.Plan, why error) outcome {
+	t.left(t.record(plan))
+	o := failure(why)
+	o.message += "; the guardian undoes it"
 	return o
 }
 
