@@ -289,6 +289,19 @@ func (c *Column) boot(ctx context.Context) (err error) {
 	return c.connect(ctx, bootTimeout)
 }
 
+// PowerCycle pulls the guest's plug and starts it again from what had reached
+// its disk. It returns once ssh is back.
+func (c *Column) PowerCycle(ctx context.Context) (err error) {
+	c.Guest.Disconnect()
+	if err := c.Domain.PowerCut(ctx); err != nil {
+		return err
+	}
+	if c.Domain, err = c.host.Boot(ctx, c.machine); err != nil {
+		return err
+	}
+	return c.connect(ctx, bootTimeout)
+}
+
 func (c *Column) restore(ctx context.Context, state warm.State) (err error) {
 	c.phase("restore", "")
 	c.start = "warm"

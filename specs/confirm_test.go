@@ -1,0 +1,267 @@
+package specs
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"innkeeper/agent/state"
+	"innkeeper/harness/guest"
+)
+
+const (
+	// confirmWindow is how long the specs' changes have to be confirmed.
+	confirmWindow = 10 * time.Second
+	// confirmSlack is how much later than the window what was before may be
+	// back: the promise.
+	confirmSlack = 10 * time.Second
+	// slowChange is how long the change itself takes, so that the specs can do
+	// harm before it is confirmed.
+	slowChange = 2 * time.Second
+)
+
+// The section cutoff keeps a value in a file, and its plugin says that it may
+// cut the machine off.
+var _ = Describe("a change that may cut the guest off", Ordered, ContinueOnFailure, Label("confirm", "fault"), func() {
+	var standing string
+
+	BeforeAll(func(ctx SpecContext) {
+		dir, exe := sys().Tools.PluginDir, suffix(sys().Tools.Agent)
+		_, err := column.Guest.Raw(ctx, "cp", column.Guest.FilePath(join(dir, "mischief"+exe)), column.Guest.FilePath(join(dir, "cutoff"+exe)))
+		Expect(err).NotTo(HaveOccurred())
+	}, NodeTimeout(time.Minute))
+
+	It("stands when the platform hears of it, and leaves no guardian behind", func(ctx SpecContext) {
+		standing = names("stands")
+		report := agent.settle(ctx, chooseValue(ctx, standing))
+		Expect(report.Sections["cutoff"].Status).To(Equal(state.InSync), report.Sections["cutoff"].Message)
+		Expect(report.Sections["cutoff"].Changes).NotTo(BeEmpty())
+		Expect(value(ctx)).To(Equal(standing))
+		Expect(processes(ctx)).NotTo(ContainSubstring(guardianProcess))
+	}, SpecTimeout(2*settleTimeout))
+
+	It("is undone when the cable is cut in the window, and the platform is told", func(ctx SpecContext) {
+		watch(ctx)
+		severed := names("severed")
+		revision := chooseValue(ctx, severed)
+		awaitChange(ctx, revision)
+		cable := column.Lab.Cable(0)
+		cable.Cut()
+		DeferCleanup(cable.Mend)
+		pass(ctx, patience())
+		cable.Mend()
+
+		Expect(value(ctx)).To(Equal(standing))
+		seen := watched(ctx)
+		Expect(seen).To(HaveKey(severed), "the change was never made")
+		Expect(seen[severed]).To(BeNumerically("<=", confirmWindow+confirmSlack), "how long the change stood")
+		expectUndone(ctx, revision)
+	}, SpecTimeout(3*settleTimeout))
+
+	It("is undone by the guardian when the daemon hangs, though the clock is set back", func(ctx SpecContext) {
+		revision, daemon := changeUnheard(ctx, names("hung"))
+		deliver(ctx, "STOP", daemon)
+		DeferCleanup(func(ctx SpecContext) { _, _ = column.Guest.Raw(ctx, "kill", "-CONT", daemon) })
+		turnClock(ctx, -time.Hour)
+		DeferCleanup(turnClock, time.Hour)
+		expectValue(ctx, standing)
+		deliver(ctx, "CONT", daemon)
+		agent.pickUp()
+		expectUndone(ctx, revision)
+	}, SpecTimeout(3*settleTimeout))
+
+	It("is given its whole window though the clock is set ahead", Label("soak"), func(ctx SpecContext) {
+		hasty := names("hasty")
+		revision, daemon := changeUnheard(ctx, hasty)
+		deliver(ctx, "STOP", daemon)
+		DeferCleanup(func(ctx SpecContext) { _, _ = column.Guest.Raw(ctx, "kill", "-CONT", daemon) })
+		turnClock(ctx, time.Hour)
+		DeferCleanup(turnClock, -time.Hour)
+		Consistently(ctx, value).WithTimeout(confirmWindow / 2).WithPolling(time.Second).Should(Equal(hasty))
+		expectValue(ctx, standing)
+		deliver(ctx, "CONT", daemon)
+		agent.pickUp()
+		expectUndone(ctx, revision)
+	}, SpecTimeout(3*settleTimeout))
+
+	It("is undone when the daemon is killed", Label("soak"), func(ctx SpecContext) {
+		before := agent.now(ctx).Agent
+		revision, daemon := changeUnheard(ctx, names("killed"))
+		deliver(ctx, "KILL", daemon)
+		expectValue(ctx, standing)
+		// Not every system starts it again by itself.
+		_, err := column.Guest.Run(ctx, sys().Tools.Agent, "install")
+		Expect(err).NotTo(HaveOccurred())
+		agent.pickUp()
+		agent.awaitStart(ctx, before)
+		expectUndone(ctx, revision)
+	}, SpecTimeout(4*settleTimeout))
+
+	It("is undone when the guest is rebooted", Label("soak", "reboot"), func(ctx SpecContext) {
+		before := agent.now(ctx).Agent
+		revision, _ := changeUnheard(ctx, names("rebooted"))
+		reboot(ctx)
+		expectValue(ctx, standing)
+		agent.pickUp()
+		agent.awaitStart(ctx, before)
+		expectUndone(ctx, revision)
+	}, SpecTimeout(rebootTimeout+4*settleTimeout))
+})
+
+// valueFile is where the section cutoff keeps its value.
+func valueFile() string { return join(sys().Tools.StateDir, "cutoff.txt") }
+
+// chooseValue has the platform want a value of the section cutoff alone.
+func chooseValue(ctx SpecContext, text string) uint64 {
+	GinkgoHelper()
+	raw, err := json.Marshal(map[string]any{"file": valueFile(), "value": text, "take_ms": slowChange.Milliseconds()})
+	Expect(err).NotTo(HaveOccurred())
+	revision, err := agent.platform.SetDocument(ctx, agent.id, state.Desired{
+		Sections: map[string]json.RawMessage{"cutoff": raw}, ConfirmSeconds: int(confirmWindow.Seconds()),
+	})
+	Expect(err).NotTo(HaveOccurred())
+	return revision
+}
+
+// value is what the file of the section cutoff holds.
+func value(ctx context.Context) (string, error) {
+	out, err := column.Guest.Fetch(ctx, valueFile(), 4096)
+	return string(out), err
+}
+
+// expectValue waits no longer than the promise for a value to be back.
+func expectValue(ctx SpecContext, want string) {
+	GinkgoHelper()
+	Eventually(ctx, value).WithTimeout(patience()).WithPolling(time.Second).Should(Equal(want))
+}
+
+// patience is how long a change may stand, the time to make and to see it
+// included: on an emulated guest the start of a process takes seconds.
+func patience() time.Duration { return slowChange + confirmWindow + confirmSlack }
+
+// awaitChange waits until the guest is about to make a change.
+func awaitChange(ctx SpecContext, revision uint64) {
+	GinkgoHelper()
+	agent.await(ctx, settleTimeout, "the change begun", func(r state.Reported) bool {
+		s := r.Sections["cutoff"]
+		return s.Revision == revision && s.Status == state.Applying && len(s.Changes) > 0
+	})
+}
+
+// changeUnheard has a change made whose confirmation the platform does not
+// hear, and gives its revision and the daemon's process.
+func changeUnheard(ctx SpecContext, text string) (revision uint64, daemon string) {
+	GinkgoHelper()
+	daemon = daemonProcess(ctx)
+	revision = chooseValue(ctx, text)
+	awaitChange(ctx, revision)
+	agent.hangUp()
+	DeferCleanup(agent.pickUp)
+	Eventually(ctx, value).WithTimeout(settleTimeout).WithPolling(500 * time.Millisecond).Should(Equal(text))
+	Expect(processes(ctx)).To(ContainSubstring(guardianProcess))
+	return revision, daemon
+}
+
+// expectUndone waits for the report of a change that was rolled back for want
+// of confirmation, after which nobody waits any more.
+func expectUndone(ctx SpecContext, revision uint64) {
+	GinkgoHelper()
+	report := agent.await(ctx, settleTimeout, "the change undone", func(r state.Reported) bool {
+		return r.Sections["cutoff"].Revision == revision && r.Sections["cutoff"].Status == state.RolledBack
+	})
+	Expect(report.Sections["cutoff"].Message).To(ContainSubstring("confirm"))
+	Expect(processes(ctx)).NotTo(ContainSubstring(guardianProcess))
+}
+
+// guardianProcess is in the command line of every guardian.
+const guardianProcess = "guardian --state-dir"
+
+func processes(ctx context.Context) string {
+	GinkgoHelper()
+	out, err := column.Guest.Raw(ctx, sys().Tools.Processes...)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(out.Stdout).To(ContainSubstring("guestd"), "the list of processes is not whole")
+	return out.Stdout
+}
+
+// daemonLine is a line of the list of processes: the daemon itself, and none
+// that keeps it running.
+var daemonLine = regexp.MustCompile(`^\s*(\d+)\s+"?\S*(?:Program Files\\guestd\\)?guestd(?:\.exe)?"? run\b`)
+
+func daemonProcess(ctx SpecContext) string {
+	GinkgoHelper()
+	list := processes(ctx)
+	var found []string
+	for line := range strings.Lines(list) {
+		if m := daemonLine.FindStringSubmatch(line); m != nil {
+			found = append(found, m[1])
+		}
+	}
+	Expect(found).To(HaveLen(1), list)
+	return found[0]
+}
+
+// deliver sends a signal; a Windows program is a process of the Debian beneath.
+func deliver(ctx context.Context, name, process string) {
+	GinkgoHelper()
+	_, err := column.Guest.Raw(ctx, "kill", "-"+name, process)
+	Expect(err).NotTo(HaveOccurred())
+}
+
+// turnClock sets the wall clock of the guest ahead, or back.
+func turnClock(ctx SpecContext, by time.Duration) {
+	GinkgoHelper()
+	_, err := column.Guest.Script(ctx, fmt.Sprintf("date -u -s @$(($(date +%%s) + %d))", int(by.Seconds())))
+	Expect(err).NotTo(HaveOccurred())
+}
+
+// pass lets time pass in which the guest cannot be reached and nothing can be
+// awaited.
+func pass(ctx context.Context, d time.Duration) {
+	GinkgoHelper()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		Fail(context.Cause(ctx).Error())
+	}
+}
+
+const watchFile = "/var/tmp/cutoff.watch"
+
+// watch has the guest itself write down each second what the value is, for
+// as long as a spec cannot reach it.
+func watch(ctx context.Context) {
+	GinkgoHelper()
+	seconds := int((patience() + settleTimeout).Seconds())
+	file := guest.Quote(column.Guest.FilePath(valueFile()))
+	_, err := column.Guest.Script(ctx, "(i=0; while [ $i -lt "+strconv.Itoa(seconds)+" ]; do echo \"$(date +%s) $(cat "+file+
+		")\"; i=$((i+1)); sleep 1; done) >"+watchFile+" 2>/dev/null </dev/null & echo $! >"+watchFile+".pid")
+	Expect(err).NotTo(HaveOccurred())
+}
+
+// watched ends the watch and says for how long each value was seen.
+func watched(ctx context.Context) map[string]time.Duration {
+	GinkgoHelper()
+	out, err := column.Guest.Script(ctx, "kill $(cat "+watchFile+".pid); cat "+watchFile)
+	Expect(err).NotTo(HaveOccurred())
+	first, seen := map[string]int64{}, map[string]time.Duration{}
+	for line := range strings.Lines(out.Stdout) {
+		when, text, _ := strings.Cut(strings.TrimSpace(line), " ")
+		at, err := strconv.ParseInt(when, 10, 64)
+		Expect(err).NotTo(HaveOccurred(), out.Stdout)
+		if _, known := first[text]; !known {
+			first[text] = at
+		}
+		seen[text] = time.Duration(at-first[text]) * time.Second
+	}
+	return seen
+}
