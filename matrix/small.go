@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"golang.org/x/term"
 
 	"innkeeper/harness/guest"
 	"innkeeper/images/build"
@@ -152,7 +155,7 @@ func chosen(names []string) ([]system.System, error) {
 }
 
 func shellCommand(ctx context.Context, args []string) error {
-	f := flags("shell", "SYSTEM [-- COMMAND...]", "  matrix shell pfsense\n  matrix shell pfsense -- ifconfig -a\n")
+	f := flags("shell", "SYSTEM [-- COMMAND...]", "  matrix shell pfsense\n  matrix shell pfsense -- ifconfig -a\n  matrix shell pfsense < script.sh\n")
 	if err := parse(f, args); err != nil {
 		return err
 	}
@@ -167,10 +170,30 @@ func shellCommand(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if f.NArg() == 1 {
+	if f.NArg() > 1 {
+		return execute(ctx, socket, guest.Quote(f.Args()[1:]...))
+	}
+	if term.IsTerminal(int(os.Stdin.Fd())) {
 		return runs.Shell(ctx, socket, os.Stdin, os.Stdout)
 	}
-	reply, err := runs.Exec(ctx, socket, guest.Quote(f.Args()[1:]...))
+	script, err := io.ReadAll(io.LimitReader(os.Stdin, longestScript+1))
+	if err != nil {
+		return fmt.Errorf("shell: read the script: %w", err)
+	}
+	if len(script) > longestScript {
+		return usagef("shell: the script on standard input is longer than %d bytes; put it into a file in the guest", longestScript)
+	}
+	return execute(ctx, socket, string(script))
+}
+
+// longestScript bounds, in bytes, what is read from a standard input that is
+// not a terminal: it goes to the guest as one argument, which Linux bounds at
+// 128 KiB (execve(2), MAX_ARG_STRLEN).
+const longestScript = 100 << 10
+
+// execute runs a line of shell in the kept guest behind socket.
+func execute(ctx context.Context, socket, script string) error {
+	reply, err := runs.Exec(ctx, socket, script)
 	if err != nil {
 		return err
 	}
