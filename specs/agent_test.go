@@ -12,6 +12,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"innkeeper/agent/link/wire"
 	"innkeeper/agent/state"
 	"innkeeper/harness"
 	"innkeeper/harness/lab"
@@ -35,6 +36,7 @@ const platformPort = 4222
 type Agent struct {
 	platform *platform.Platform
 	id       string
+	join     wire.Join // the guest's, with its key
 	lab      *lab.Lab
 	// stop ends the platform's answering on the lab, nil while it does not.
 	stop func()
@@ -73,6 +75,9 @@ func admit(ctx context.Context, c *harness.Column, p programs) (*Agent, error) {
 func (a *Agent) install(ctx context.Context, c *harness.Column) error {
 	token, err := a.platform.Enrol(a.id)
 	if err != nil {
+		return fmt.Errorf("enrol %s: %w", a.id, err)
+	}
+	if a.join, err = wire.ParseJoin(token); err != nil {
 		return fmt.Errorf("enrol %s: %w", a.id, err)
 	}
 	file := join(c.System.Tools.StateDir, "enrolment.json")
