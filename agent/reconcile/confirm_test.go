@@ -215,3 +215,31 @@ func TestWhatTheGuardianUndidIsToldAtTheStart(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatTheGuardianUndidIsNotUndoneOnceMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := guesttest.New(nil)
+		m, s, with := cuttable(func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) })
+		g := start(t, m, disk, with)
+		g.Connected(true)
+		if err := g.Desired(t.Context(), wanted(4, map[string]string{"a": "{}"})); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		g.stop() // in the window
+		m.set("a", "old")
+		m.called()
+		s.left = []guardian.Outcome{{Section: "a", Revision: 4, Reason: "it was not confirmed in time"}}
+		again := start(t, m, disk, with)
+		first := again.reports[0].Sections["a"]
+		if first.Status != state.RolledBack || !strings.Contains(first.Message, "not confirmed") {
+			t.Errorf("the first report after the start has %+v", first)
+		}
+		if got := m.called(); strings.Contains(got, "restore") {
+			t.Errorf("called %s", got)
+		}
+		if disk.Exists(recordOfA) {
+			t.Error("the journal's record outlives the change")
+		}
+	})
+}

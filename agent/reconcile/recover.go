@@ -16,6 +16,7 @@ import (
 // was killed, or the machine lost its power. Neither the platform nor any
 // other section is needed for it.
 func (r *Reconciler) recover(ctx context.Context) {
+	restored := map[string]uint64{} // the revisions that were undone, by section
 	if r.o.Guard != nil {
 		outcomes, err := r.o.Guard.Settle(ctx)
 		if err != nil {
@@ -24,6 +25,9 @@ func (r *Reconciler) recover(ctx context.Context) {
 		for _, o := range outcomes {
 			r.undone(o.Section, o.Revision, o.Reason, o.Err)
 			r.withhold(o.Section, o.Revision, o.Reason)
+			if o.Err == nil {
+				restored[o.Section] = o.Revision
+			}
 		}
 	}
 	open, notes := r.book.Open()
@@ -32,6 +36,13 @@ func (r *Reconciler) recover(ctx context.Context) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(open)) {
 		record := open[name]
+		if revision, done := restored[name]; done && revision == record.Revision {
+			if err := r.book.End(name); err != nil {
+				r.leave(record)
+				r.note("section %s: %v", name, err)
+			}
+			continue
+		}
 		err := r.restore(ctx, record)
 		r.undone(name, record.Revision, "the change was cut short", err)
 	}
