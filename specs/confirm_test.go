@@ -25,16 +25,22 @@ const (
 	// slowChange is how long the change itself takes, so that the specs can do
 	// harm before it is confirmed.
 	slowChange = 2 * time.Second
+	// verification is how long the look at what was changed may take, before
+	// the window begins: the start of a process on an emulated guest beside
+	// others.
+	verification = 10 * time.Second
 )
 
 // The section cutoff keeps a value in a file, and its plugin says that it may
 // cut the machine off.
 var _ = Describe("a change that may cut the guest off", Ordered, ContinueOnFailure, Label("confirm", "fault"), func() {
-	var standing string
+	var standing, log string
 
 	BeforeAll(func(ctx SpecContext) {
 		dir, exe := sys().Tools.PluginDir, suffix(sys().Tools.Agent)
 		_, err := column.Guest.Raw(ctx, "cp", column.Guest.FilePath(join(dir, "mischief"+exe)), column.Guest.FilePath(join(dir, "cutoff"+exe)))
+		Expect(err).NotTo(HaveOccurred())
+		log, err = agentLogFile(ctx)
 		Expect(err).NotTo(HaveOccurred())
 	}, NodeTimeout(time.Minute))
 
@@ -55,18 +61,18 @@ var _ = Describe("a change that may cut the guest off", Ordered, ContinueOnFailu
 		cable := column.Lab.Cable(0)
 		cable.Cut()
 		DeferCleanup(cable.Mend)
-		pass(ctx, patience())
+		pass(ctx, patience()+verification)
 		cable.Mend()
 
 		Expect(value(ctx)).To(Equal(standing))
 		seen := watched(ctx)
 		Expect(seen).To(HaveKey(severed), "the change was never made")
-		Expect(seen[severed]).To(BeNumerically("<=", confirmWindow+confirmSlack), "how long the change stood")
+		Expect(seen[severed]).To(BeNumerically("<=", verification+confirmWindow+confirmSlack), "how long the change stood")
 		expectUndone(ctx, revision)
 	}, SpecTimeout(3*settleTimeout))
 
 	It("is undone by the guardian when the daemon hangs, though the clock is set back", func(ctx SpecContext) {
-		revision, daemon := changeUnheard(ctx, names("hung"))
+		revision, daemon := changeUnheard(ctx, names("hung"), log)
 		deliver(ctx, "STOP", daemon)
 		DeferCleanup(func(ctx SpecContext) { _, _ = column.Guest.Raw(ctx, "kill", "-CONT", daemon) })
 		turnClock(ctx, -time.Hour)
@@ -79,7 +85,7 @@ var _ = Describe("a change that may cut the guest off", Ordered, ContinueOnFailu
 
 	It("is given its whole window though the clock is set ahead", Label("soak"), func(ctx SpecContext) {
 		hasty := names("hasty")
-		revision, daemon := changeUnheard(ctx, hasty)
+		revision, daemon := changeUnheard(ctx, hasty, log)
 		deliver(ctx, "STOP", daemon)
 		DeferCleanup(func(ctx SpecContext) { _, _ = column.Guest.Raw(ctx, "kill", "-CONT", daemon) })
 		turnClock(ctx, time.Hour)
@@ -93,7 +99,7 @@ var _ = Describe("a change that may cut the guest off", Ordered, ContinueOnFailu
 
 	It("is undone when the daemon is killed", Label("soak"), func(ctx SpecContext) {
 		before := agent.now(ctx).Agent
-		revision, daemon := changeUnheard(ctx, names("killed"))
+		revision, daemon := changeUnheard(ctx, names("killed"), log)
 		deliver(ctx, "KILL", daemon)
 		expectValue(ctx, standing)
 		// Not every system starts it again by itself.
@@ -106,7 +112,7 @@ var _ = Describe("a change that may cut the guest off", Ordered, ContinueOnFailu
 
 	It("is undone when the guest is rebooted", Label("soak", "reboot"), func(ctx SpecContext) {
 		before := agent.now(ctx).Agent
-		revision, _ := changeUnheard(ctx, names("rebooted"))
+		revision, _ := changeUnheard(ctx, names("rebooted"), log)
 		reboot(ctx)
 		expectValue(ctx, standing)
 		agent.pickUp()
@@ -156,8 +162,8 @@ func awaitChange(ctx SpecContext, revision uint64) {
 }
 
 // changeUnheard has a change made whose confirmation the platform does not
-// hear, and gives its revision and the daemon's process.
-func changeUnheard(ctx SpecContext, text string) (revision uint64, daemon string) {
+// hear, and gives its revision and the daemon's process; log is the daemon's.
+func changeUnheard(ctx SpecContext, text, log string) (revision uint64, daemon string) {
 	GinkgoHelper()
 	daemon = daemonProcess(ctx)
 	revision = chooseValue(ctx, text)
@@ -165,6 +171,12 @@ func changeUnheard(ctx SpecContext, text string) (revision uint64, daemon string
 	agent.hangUp()
 	DeferCleanup(agent.pickUp)
 	Eventually(ctx, value).WithTimeout(settleTimeout).WithPolling(500 * time.Millisecond).Should(Equal(text))
+	// Before it is verified it is given more time than the window.
+	waits := fmt.Sprintf("waits to be confirmed.* section=cutoff revision=%d ", revision)
+	Eventually(ctx, func(ctx context.Context) error {
+		_, err := column.Guest.Raw(ctx, "grep", "-q", waits, column.Guest.FilePath(log))
+		return err
+	}).WithTimeout(settleTimeout).WithPolling(500*time.Millisecond).Should(Succeed(), "the daemon does not wait")
 	Expect(processes(ctx)).To(ContainSubstring(guardianProcess))
 	return revision, daemon
 }

@@ -145,17 +145,26 @@ func (f *frames) bytes() []byte {
 	return append([]byte(nil), f.data...)
 }
 
-// agentLog is the end of guestd's log, which guestd itself says where to find.
+// agentLog is the end of guestd's log.
 func agentLog(ctx context.Context, limit int) ([]byte, error) {
-	out, err := column.Guest.Run(ctx, sys().Tools.Agent, "version", "--json")
+	file, err := agentLogFile(ctx)
 	if err != nil {
 		return nil, err
+	}
+	return column.Guest.Fetch(ctx, file, limit)
+}
+
+// agentLogFile is guestd's log, which guestd itself says where to find.
+func agentLogFile(ctx context.Context) (string, error) {
+	out, err := column.Guest.Run(ctx, sys().Tools.Agent, "version", "--json")
+	if err != nil {
+		return "", err
 	}
 	var told struct {
 		LogFile string `json:"log_file"`
 	}
 	if err := json.Unmarshal([]byte(out.Stdout), &told); err != nil {
-		return nil, fmt.Errorf("guestd version --json: %w", err)
+		return "", fmt.Errorf("guestd version --json: %w", err)
 	}
-	return column.Guest.Fetch(ctx, told.LogFile, limit)
+	return told.LogFile, nil
 }

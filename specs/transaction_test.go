@@ -41,6 +41,9 @@ var _ = Describe("a change of the host name is whole", Label("transaction", "hos
 
 	It("whenever the power is cut", Label("soak", "reboot"), func(ctx SpecContext) {
 		s := newShears(ctx)
+		// What the harness put there is not what is tried.
+		_, err := column.Guest.Raw(ctx, "sync")
+		Expect(err).NotTo(HaveOccurred())
 		for range manyCuts {
 			s.cut(ctx, s.powerCut)
 		}
@@ -81,7 +84,8 @@ func (s *shears) String() string {
 
 // cut has a new name chosen, does harm at some moment of the change, and
 // expects the name to be wholly the old or wholly the new one, the platform to
-// be told which, and in the end, as it goes on wanting it, the new one.
+// be told which, and in the end, as it goes on wanting it, the new one. After
+// a failure of the plugin it does not wait for that end.
 func (s *shears) cut(ctx SpecContext, harm func(ctx SpecContext, begin func())) {
 	GinkgoHelper()
 	old, fresh := s.name, guest.Names{Name: names("cut"), Domain: "lab.test"}
@@ -94,6 +98,10 @@ func (s *shears) cut(ctx SpecContext, harm func(ctx SpecContext, begin func())) 
 	if now := report.Sections["hostname"]; now.Status != state.InSync {
 		Expect(now.Status).To(BeElementOf(state.RolledBack, state.Failed), now.Message)
 		s.expectOld(ctx, old, now)
+		if strings.Contains(now.Message, "next try at") {
+			s.undone++
+			return // it pauses, and a new choice ends the pause
+		}
 	}
 	report = agent.await(ctx, settleTimeout, "the change made after all", func(r state.Reported) bool {
 		now := r.Sections["hostname"]
