@@ -63,7 +63,7 @@ var _ = Describe("plugins are processes", Label("plugin", "fault"), func() {
 				g.Expect(err).NotTo(HaveOccurred())
 				g.Expect(processes.Stdout).To(ContainSubstring("guestd"), "the agent is not in the list of processes")
 				g.Expect(processes.Stdout).NotTo(Or(ContainSubstring("mischief"), ContainSubstring("laggard")))
-			}).WithTimeout(settleTimeout / 2).WithPolling(time.Second).Should(Succeed())
+			}).WithTimeout(settleTimeout).WithPolling(time.Second).Should(Succeed())
 		}, SpecTimeout(2*settleTimeout))
 	})
 
