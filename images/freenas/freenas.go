@@ -20,7 +20,7 @@ var System = system.System{
 	Lookalike: system.Recipe{
 		GOOS: "linux", GOARCH: "amd64",
 		Underneath: "Debian 13 userland and Linux kernel (linux/amd64 guestd) under doubles of FreeBSD's commands and init, middlewared and midclt",
-		Packages:   []string{"busybox"},
+		Packages:   []string{"busybox", "syslog-ng-core"},
 		Files:      files,
 		Doubles: []system.Double{
 			freebsd.Commands(),
@@ -30,8 +30,8 @@ var System = system.System{
 		DiskMiB: 768,
 		Trimmed: []string{
 			"FreeBSD kernel and base system, ZFS boot environments and pools",
-			"the middleware but for the network configuration's names and resolvers, init tasks and identity",
-			"web interface, sharing services, syslog-ng (busybox syslogd writes /var/log/messages)",
+			"the middleware but for the network configuration's names and resolvers, syslog, init tasks and identity",
+			"web interface, sharing services; of syslog-ng's many files three; certificate authorities",
 			"ssh is on from the start, with the lab's key",
 		},
 	},
@@ -74,6 +74,13 @@ var System = system.System{
 		},
 		// /etc/resolv.conf is not here: the DHCP client, too, has it written.
 		HostnameFiles: []string{"/data/freenas-v1.db", "/etc/hosts", "/etc/rc.conf.freenas"},
+		Logging: system.Logging{
+			Write:    system.Logger(),
+			Formats:  map[string]string{"udp": "rfc3164", "tcp": "rfc3164"},
+			Targets:  1,
+			Severity: true,
+			Files:    []string{"/data/freenas-v1.db", "/etc/local/syslog-ng.conf"},
+		},
 		Service: system.Check{
 			Title: "an enabled init task of the middleware's, and the process",
 			Command: []string{

@@ -3,9 +3,7 @@
 # services, /usr/local/etc, and the templates of the file systems in memory.
 set -eu
 
-for applet in syslogd udhcpc; do
-	ln -sf busybox "/usr/bin/$applet"
-done
+ln -sf busybox /usr/bin/udhcpc
 mkdir -p /data /etc/local/rc.d /conf/base
 chmod 0755 /data
 # The vendor's build makes the same two files.

@@ -10,6 +10,7 @@ import (
 	"innkeeper/agent/mechanisms/middleware"
 	"innkeeper/agent/service"
 	"innkeeper/agent/systems/hostname"
+	"innkeeper/agent/systems/logging"
 	"innkeeper/agent/systems/section"
 	"innkeeper/agent/systems/system"
 )
@@ -30,6 +31,7 @@ func (System) Layout() system.Layout { return system.ApplianceLayout("/data/gues
 func (System) Sections() map[string]section.Section {
 	return map[string]section.Section{
 		"hostname": hostname.Middleware(middleware.Socket),
+		"logging":  logging.FreeNAS(middleware.Socket),
 	}
 }
 

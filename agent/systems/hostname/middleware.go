@@ -90,6 +90,11 @@ func (n network) set(ctx context.Context, _ guest.Machine, _, to value, _ bool) 
 	}
 	defer c.Close()
 	err = c.SetNetwork(ctx, parseNetwork(to))
+	if err == nil {
+		// syslog-ng asks for the name when it starts, and the middleware leaves
+		// it running (plugins/network.py, do_update).
+		_, err = c.RestartSyslog(ctx)
+	}
 	var refused *middleware.CallError
 	if !errors.As(err, &refused) {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"sync"
 
 	"innkeeper/agent/guest"
 )
@@ -14,17 +15,31 @@ var errPower = errors.New("the power went")
 // dead. After says that the call has had its effect by then. At 0 nothing dies.
 type faulty struct {
 	guest.Machine
-	at, calls int
-	after     bool
+	at    int
+	after bool
+
+	mu    sync.Mutex // a double's own goroutine asks, too
+	calls int
+}
+
+// before counts a call that does not go through guest.Machine.
+func (m *faulty) before() error {
+	if m == nil {
+		return nil
+	}
+	return m.through(func() error { return nil })
 }
 
 func (m *faulty) through(do func() error) error {
+	m.mu.Lock()
 	m.calls++
-	if m.at > 0 && (m.calls > m.at || m.calls == m.at && !m.after) {
+	calls := m.calls
+	m.mu.Unlock()
+	if m.at > 0 && (calls > m.at || calls == m.at && !m.after) {
 		return errPower
 	}
 	err := do()
-	if m.at > 0 && m.calls == m.at {
+	if m.at > 0 && calls == m.at {
 		return errPower
 	}
 	return err

@@ -16,6 +16,7 @@ var machines = map[string]func(*testing.T) *machine{
 	"ubuntu":                  ubuntu,
 	"openfiler":               openfiler,
 	"openfiler with sysklogd": openfilerWithSysklogd,
+	"freenas":                 freenas,
 	"pfsense":                 pfsense,
 }
 
@@ -121,10 +122,13 @@ func TestRestoreAfterAPowerCutAtEveryCall(t *testing.T) {
 			whole := true
 			for _, after := range []bool{false, true} {
 				dying := &faulty{Machine: m.fake, at: at, after: after}
+				m.dying.Store(dying)
 				err := m.section.Apply(t.Context(), dying, encode(t, m.wants), settled)
 				whole = whole && err == nil
 				again := &faulty{Machine: m.fake, at: (at + 1) / 2, after: after}
+				m.dying.Store(again)
 				_ = m.section.Restore(t.Context(), again, settled.Checkpoint)
+				m.dying.Store(nil)
 				if err := m.section.Restore(t.Context(), m.fake, settled.Checkpoint); err != nil {
 					t.Fatalf("call %d: restore: %v", at, err)
 				}
@@ -252,6 +256,17 @@ func TestWhatAMachineCannotDoIsSaidBefore(t *testing.T) {
 		"severity, pfsense":   {pfsense, nil, target(func(l *state.LogTarget) { l.Severity = "err" }), "logging.targets[0].severity", "every severity"},
 		"retention, pfsense":  {pfsense, nil, state.Logging{Retention: &state.LogRetention{Days: 1}}, "logging.retention", "System Logs > Settings"},
 		"buffer, pfsense":     {pfsense, nil, state.Logging{BufferMiB: 1}, "logging.buffer_mib", "keeps nothing"},
+		"two targets, freenas": {freenas, nil, state.Logging{Targets: []state.LogTarget{
+			{Host: "a", Protocol: "udp", Format: "rfc3164"}, {Host: "b", Protocol: "udp", Format: "rfc3164"},
+		}}, "logging.targets[1]", "one target"},
+		"tls, freenas":    {freenas, nil, tls, "logging.targets[0].protocol", "its own store"},
+		"format, freenas": {freenas, nil, target(func(*state.LogTarget) {}), "logging.targets[0].format", "rfc3164 only"},
+		"IPv6, freenas": {
+			freenas, nil, target(func(l *state.LogTarget) { l.Host, l.Format = "2001:db8::1", "rfc3164" }), "logging.targets[0].host", "no IPv6",
+		},
+		"facilities, freenas": {freenas, nil, target(func(l *state.LogTarget) { l.Facilities = []string{"kern"} }), "logging.targets[0].facilities", "by severity"},
+		"retention, freenas":  {freenas, nil, state.Logging{Retention: &state.LogRetention{Days: 1}}, "logging.retention", "by itself"},
+		"buffer, freenas":     {freenas, nil, state.Logging{BufferMiB: 1}, "logging.buffer_mib", "nothing on disk"},
 		"buffer, sysklogd": {openfilerWithSysklogd, nil, state.Logging{
 			Targets: []state.LogTarget{{Host: "a", Protocol: "udp", Format: "rfc3164"}}, BufferMiB: 1,
 		}, "logging.buffer_mib", "keeps nothing"},

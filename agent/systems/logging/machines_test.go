@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"innkeeper/agent/guest"
@@ -26,6 +27,10 @@ type machine struct {
 	live map[string]string
 	// stopped daemons do not run.
 	stopped map[string]bool
+	// settings are what is not in files, nil for a system without.
+	settings func() string
+	// dying, if set, is asked before what does not go through guest.Machine.
+	dying atomic.Pointer[faulty]
 	// wants is a value of the section that this system can do.
 	wants state.Logging
 }
@@ -40,6 +45,9 @@ func (m *machine) show() string {
 			continue
 		}
 		fmt.Fprintf(&b, "%s:\n%s", name, m.fake.Content(name))
+	}
+	if m.settings != nil {
+		b.WriteString(m.settings())
 	}
 	return b.String() + fmt.Sprint(m.live)
 }

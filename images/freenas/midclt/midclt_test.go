@@ -3,6 +3,7 @@ package midclt
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -25,7 +26,7 @@ func daemon(t *testing.T) (root, socket string, kernel func() string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(root) })
-	for _, dir := range []string{"data", "etc", "var/run", "var/db"} {
+	for _, dir := range []string{"data", "etc", "var/run", "var/db", "etc/local", "conf/base/etc/local"} {
 		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -33,11 +34,23 @@ func daemon(t *testing.T) (root, socket string, kernel func() string) {
 	if err := os.WriteFile(filepath.Join(root, "etc/version"), []byte("TrueNAS-13.0-U6.1 (0123abcd)\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	base := "options { use-fqdn(no); };\nfilter f_warning { level(warning..emerg); };\n"
+	if err := os.WriteFile(filepath.Join(root, "conf/base/etc/local/syslog-ng.conf.freenas"), []byte(base), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	names := make(chan string, 16)
 	ctx, cancel := context.WithCancel(context.Background())
 	server, err := middleware.New(ctx, middleware.Options{
 		Root:        root,
 		SetHostname: func(name string) error { names <- name; return nil },
+		// A restart leaves what syslog-ng would then read.
+		Service: func(name, action string) error {
+			conf, err := os.ReadFile(filepath.Join(root, "etc/local/syslog-ng.conf"))
+			if err != nil || name != "syslog-ng" || action != "restart" {
+				return fmt.Errorf("%s %s: %w", name, action, err)
+			}
+			return os.WriteFile(filepath.Join(root, "read"), conf, 0o644)
+		},
 		Log:         slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err != nil {
@@ -136,6 +149,12 @@ func TestRefusals(t *testing.T) {
 		{[]string{"call", "initshutdownscript.create", `{"type":"COMMAND","when":"POSTINIT"}`}, 1, "", "[EINVAL] init_shutdown_script_create.command: This field is required\n"},
 		{[]string{"call", "initshutdownscript.create", `{"type":"command","when":"POSTINIT"}`}, 1, "", "[type] Invalid choice: command\n"},
 		{[]string{"call", "initshutdownscript.create", `{"command":"true","when":"POSTINIT"}`}, 1, "", "[type] attribute required\n"},
+		{[]string{"call", "system.advanced.update", `{"syslogserver":"[::1]:514"}`}, 1, "", "[EINVAL] advanced_settings_update.syslogserver: Invalid syslog server format\n"},
+		{[]string{"call", "system.advanced.update", `{"syslogserver":"log:65536"}`}, 1, "", "[EINVAL] advanced_settings_update.syslogserver: Port must be in the range of 0 to 65535.\n"},
+		{[]string{"call", "system.advanced.update", `{"syslogserver":"log","syslog_transport":"TLS"}`}, 1, "", "[EINVAL] advanced_settings_update.syslog_tls_certificate_authority: This is required when using TLS as syslog transport\n[EINVAL] advanced_settings_update.syslog_tls_certificate_authority: Unable to locate specified CA\n"},
+		{[]string{"call", "system.advanced.update", `{"syslog_transport":"udp"}`}, 1, "", "[syslog_transport] Invalid choice: udp\n"},
+		{[]string{"call", "system.advanced.update", `{"motd":"x"}`}, 1, "", "[EFAULT] lookalike: a change of motd is not built\n"},
+		{[]string{"call", "service.restart", "ssh"}, 1, "", "[EFAULT] lookalike: service.restart ssh is not built\n"},
 		{[]string{"-q", "call", "nothing"}, 1, "", ""},
 		{[]string{"-U", "root", "-P", "wrong", "call", "core.ping"}, 0, "Failed to login:  Invalid username or password\n", ""},
 		{nil, 0, "", ""},
@@ -155,6 +174,43 @@ func TestRefusals(t *testing.T) {
 	}
 	if _, stdout, _ := run(t, socket, "call", "network.configuration.config"); !strings.Contains(stdout, `"hostname": "truenas", "domain": "local"`) {
 		t.Errorf("a refused update changed the configuration: %s", stdout)
+	}
+}
+
+// The rendered lines are those of the vendor's example (etc_files/syslogd.py).
+func TestSyslogIsRenderedAndRead(t *testing.T) {
+	root, socket, _ := daemon(t)
+	read := func() string {
+		b, err := os.ReadFile(filepath.Join(root, "read"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	code, stdout, stderr := run(t, socket, "call", "system.advanced.update", `{"syslogserver":"log.example.net:6514","syslog_transport":"TCP","sysloglevel":"F_WARNING","fqdn_syslog":true}`)
+	if code != 0 || !strings.Contains(stdout, `"sysloglevel": "F_WARNING", "syslogserver": "log.example.net:6514", "syslog_transport": "TCP", "syslog_tls_certificate": null`) {
+		t.Fatalf("update = %d, %q, %q", code, stdout, stderr)
+	}
+	want := "options { use-fqdn(yes); };\nfilter f_warning { level(warning..emerg); };\n" +
+		"destination loghost { tcp(\"log.example.net\" port(6514) localport(514)); };\n" +
+		"log { source(src); filter(f_warning);destination(loghost); };\n"
+	if got := read(); got != want {
+		t.Errorf("syslog-ng.conf is %q, want %q", got, want)
+	}
+	if err := os.Remove(filepath.Join(root, "read")); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := run(t, socket, "call", "system.advanced.update", `{"syslogserver":"log.example.net:6514"}`); code != 0 {
+		t.Fatalf("the same update = %d, %q", code, stderr)
+	}
+	if _, err := os.Stat(filepath.Join(root, "read")); err == nil {
+		t.Error("an update to the same values restarted syslog-ng")
+	}
+	if code, stdout, _ := run(t, socket, "call", "service.restart", "syslogd"); code != 0 || stdout != "True\n" || read() != want {
+		t.Errorf("service.restart = %d, %q", code, stdout)
+	}
+	if code, _, _ := run(t, socket, "call", "system.advanced.update", `{"syslogserver":""}`); code != 0 || strings.Contains(read(), "loghost") {
+		t.Errorf("taking the server away = %d, left %q", code, read())
 	}
 }
 

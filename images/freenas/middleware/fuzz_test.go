@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -13,15 +14,19 @@ import (
 // No arguments may bring the middleware down or break its configuration.
 func FuzzCall(f *testing.F) {
 	root := f.TempDir()
-	for _, dir := range []string{"data", "etc", "var/run", "var/db"} {
+	for _, dir := range []string{"data", "etc", "var/run", "var/db", "etc/local", "conf/base/etc/local"} {
 		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
 			f.Fatal(err)
 		}
 	}
+	if err := os.WriteFile(filepath.Join(root, syslogBase), []byte("use-fqdn(no);\n"), 0o644); err != nil {
+		f.Fatal(err)
+	}
 	ctx := context.Background()
 	s, err := New(ctx, Options{
 		Root: root, SetHostname: func(string) error { return nil },
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Service: func(string, string) error { return nil },
+		Log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err != nil {
 		f.Fatal(err)
@@ -32,6 +37,8 @@ func FuzzCall(f *testing.F) {
 	f.Add("initshutdownscript.update", `1`, `{"type":"SCRIPT","script_text":"x"}`)
 	f.Add("initshutdownscript.query", `[["id",">",1],["OR",[["when","~","P"]]]]`, `{"order_by":["-id"],"limit":1,"select":["id"]}`)
 	f.Add("core.get_methods", `"core"`, ``)
+	f.Add("system.advanced.update", `{"syslogserver":"log:514","sysloglevel":"F_ERR","syslog_transport":"TCP","syslog_tls_certificate":null}`, ``)
+	f.Add("service.restart", `"syslogd"`, ``)
 	f.Fuzz(func(t *testing.T, method, first, second string) {
 		if method == "initshutdownscript.execute_init_tasks" {
 			return // runs what was created
@@ -45,7 +52,9 @@ func FuzzCall(f *testing.F) {
 		if _, err := s.Call(ctx, method, params); err != nil {
 			_ = answer(err)
 		}
-		if _, err := s.networkConfig(ctx); err != nil {
+		_, errNetwork := s.networkConfig(ctx)
+		_, errAdvanced := s.advancedConfig(ctx)
+		if err := errors.Join(errNetwork, errAdvanced); err != nil {
 			t.Fatalf("after %s(%s, %s): %v", method, first, second, err)
 		}
 	})

@@ -39,6 +39,9 @@ func (s *Server) table() map[string]method {
 		"system.info":                  {run: s.info},
 		"network.configuration.config": {run: func(ctx context.Context, _ []any) (any, error) { return s.networkConfig(ctx) }},
 		"network.configuration.update": {required: 1, accepted: 1, schema: []attribute{networkUpdate}, run: s.networkUpdateMethod},
+		"system.advanced.config":       {run: func(ctx context.Context, _ []any) (any, error) { return s.advancedConfig(ctx) }},
+		"system.advanced.update":       {required: 1, accepted: 1, schema: []attribute{advancedUpdate}, run: s.advancedUpdateMethod},
+		"service.restart":              {required: 1, accepted: 2, schema: []attribute{{name: "service", kind: stringKind}}, run: s.serviceRestart},
 		"initshutdownscript.query":     {accepted: 2, filterable: true, run: s.taskQuery},
 		"initshutdownscript.get_instance": {
 			required: 1, accepted: 1, private: true, run: s.taskGet,
@@ -201,16 +204,24 @@ func (s *Server) dnsSync(ctx context.Context, _ []any) (any, error) {
 	return nil, s.syncDNS(config)
 }
 
-// generateCheckpoint renders every file this double knows, at boot.
+// generateCheckpoint renders, at one of the boot's checkpoints, every file
+// this double knows.
 func (s *Server) generateCheckpoint(ctx context.Context, params []any) (any, error) {
-	if params[0] != "initial" {
-		return nil, callError{errInvalid, fmt.Sprintf("lookalike: checkpoint %v is not built", params[0])}
-	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	config, err := s.networkConfig(ctx)
-	if err != nil {
-		return nil, err
+	switch params[0] {
+	case "initial":
+		config, err := s.networkConfig(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return nil, errors.Join(s.generateRC(config), s.generateHosts(config), s.syncDNS(config))
+	case "pool_import":
+		config, err := s.advancedConfig(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return nil, s.generateSyslog(config)
 	}
-	return nil, errors.Join(s.generateRC(config), s.generateHosts(config), s.syncDNS(config))
+	return nil, callError{errInvalid, fmt.Sprintf("lookalike: checkpoint %v is not built", params[0])}
 }

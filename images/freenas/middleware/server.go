@@ -1,6 +1,6 @@
 // Package middleware doubles middlewared, the daemon of TrueNAS CORE 13.0 that
 // owns the configuration database and renders every file in /etc: the parts
-// that the host name, the init tasks and detection need.
+// that the host name, the log, the init tasks and detection need.
 package middleware
 
 import (
@@ -29,7 +29,9 @@ type Options struct {
 	Root string
 	// SetHostname sets the kernel's host name.
 	SetHostname func(string) error
-	Log         *slog.Logger
+	// Service does an action, "restart", with one of the system's services.
+	Service func(name, action string) error
+	Log     *slog.Logger
 }
 
 // Server is a middlewared.

@@ -10,8 +10,8 @@ import (
 )
 
 // The tables and columns are those of truenas/middleware 13.0
-// (plugins/network.py, plugins/init_shutdown_script.py), without the columns
-// that only high availability fills.
+// (plugins/network.py, plugins/init_shutdown_script.py, plugins/system.py),
+// without the columns that only high availability and encrypting disks fill.
 const tables = `
 CREATE TABLE IF NOT EXISTS network_globalconfiguration (
 	id INTEGER NOT NULL PRIMARY KEY,
@@ -28,6 +28,19 @@ CREATE TABLE IF NOT EXISTS tasks_initshutdown (
 	ini_type VARCHAR(15) NOT NULL, ini_command VARCHAR(300) NOT NULL, ini_script VARCHAR(255),
 	ini_when VARCHAR(15) NOT NULL, ini_enabled BOOLEAN NOT NULL, ini_timeout INTEGER NOT NULL,
 	ini_comment VARCHAR(255) NOT NULL, ini_script_text TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS system_advanced (
+	id INTEGER NOT NULL PRIMARY KEY,
+	adv_consolemenu BOOLEAN NOT NULL, adv_serialconsole BOOLEAN NOT NULL,
+	adv_serialport VARCHAR(120) NOT NULL, adv_serialspeed VARCHAR(120) NOT NULL,
+	adv_powerdaemon BOOLEAN NOT NULL, adv_swapondrive INTEGER NOT NULL, adv_overprovision INTEGER,
+	adv_consolemsg BOOLEAN NOT NULL, adv_traceback BOOLEAN NOT NULL, adv_advancedmode BOOLEAN NOT NULL,
+	adv_autotune BOOLEAN NOT NULL, adv_debugkernel BOOLEAN NOT NULL, adv_uploadcrash BOOLEAN NOT NULL,
+	adv_anonstats BOOLEAN NOT NULL, adv_motd TEXT NOT NULL, adv_boot_scrub INTEGER NOT NULL,
+	adv_fqdn_syslog BOOLEAN NOT NULL, adv_sed_user VARCHAR(120) NOT NULL,
+	adv_sysloglevel VARCHAR(120) NOT NULL, adv_syslogserver VARCHAR(120) NOT NULL, adv_syslog_transport VARCHAR(12) NOT NULL,
+	adv_syslog_tls_certificate_id INTEGER, adv_syslog_tls_certificate_authority_id INTEGER);
+INSERT OR IGNORE INTO system_advanced VALUES
+	(1, 0, 0, '0x2f8', '9600', 0, 2, NULL, 1, 1, 0, 0, 0, 1, 1, 'Welcome', 7, 0, 'user', 'f_info', '', 'UDP', NULL, NULL);
 `
 
 // store is the configuration database.
@@ -41,8 +54,8 @@ func openStore(ctx context.Context, path string) (*store, error) {
 	}
 	db.SetMaxOpenConns(1) // one writer; the middleware, too, writes from one thread
 	var present int
-	err = db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE name IN ('network_globalconfiguration', 'tasks_initshutdown')`).Scan(&present)
-	if err == nil && present < 2 {
+	err = db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE name IN ('network_globalconfiguration', 'tasks_initshutdown', 'system_advanced')`).Scan(&present)
+	if err == nil && present < 3 {
 		_, err = db.ExecContext(ctx, tables)
 	}
 	if err != nil {
@@ -86,7 +99,7 @@ func (s *store) query(ctx context.Context, table, prefix string, columns []colum
 			case boolKind:
 				targets[i] = new(bool)
 			case integerKind:
-				targets[i] = new(int)
+				targets[i] = new(sql.NullInt64)
 			default:
 				targets[i] = new(sql.NullString)
 			}
@@ -99,8 +112,10 @@ func (s *store) query(ctx context.Context, table, prefix string, columns []colum
 			switch v := target.(type) {
 			case *bool:
 				values[i] = *v
-			case *int:
-				values[i] = *v
+			case *sql.NullInt64:
+				if v.Valid {
+					values[i] = int(v.Int64)
+				}
 			case *sql.NullString:
 				if v.Valid {
 					values[i] = v.String
@@ -115,10 +130,14 @@ func (s *store) query(ctx context.Context, table, prefix string, columns []colum
 	return all, nil
 }
 
-// field is the name of a column in the database; only id has no prefix.
+// field is the name of a column in the database; only id has no prefix, and
+// what refers to another table ends in _id.
 func field(prefix, name string) string {
-	if name == "id" {
+	switch name {
+	case "id":
 		return name
+	case "syslog_tls_certificate", "syslog_tls_certificate_authority":
+		return prefix + name + "_id"
 	}
 	return prefix + name
 }

@@ -32,11 +32,15 @@ type Server struct {
 	// it returns an error.
 	Before func(method string) error
 
-	mu     sync.Mutex
-	config map[string]any
-	tasks  []map[string]any
-	next   int
-	calls  []string
+	// Syslog, if set, is told when syslog-ng is started anew.
+	Syslog func()
+
+	mu       sync.Mutex
+	config   map[string]any
+	advanced map[string]any
+	tasks    []map[string]any
+	next     int
+	calls    []string
 }
 
 // Start starts a server on a short path of its own, until the test ends.
@@ -67,7 +71,25 @@ func New(socket string) *Server {
 	return &Server{
 		Socket: socket,
 		config: map[string]any{"id": 1, "hostname": "truenas", "domain": "local", "hostname_local": "truenas", "nameserver1": "192.0.2.53"},
+		advanced: map[string]any{
+			"id": 1, "motd": "Welcome", "sysloglevel": "F_INFO", "syslogserver": "", "syslog_transport": "UDP",
+			"syslog_tls_certificate": nil, "syslog_tls_certificate_authority": nil,
+		},
 	}
+}
+
+// SetAdvanced changes system.advanced behind the agent's back.
+func (s *Server) SetAdvanced(key string, v any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.advanced[key] = v
+}
+
+// Advanced is a value of system.advanced.
+func (s *Server) Advanced(key string) any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.advanced[key]
 }
 
 // Set changes the configuration behind the agent's back.
@@ -181,6 +203,14 @@ func (s *Server) call(method string, params []json.RawMessage) (any, error) {
 		return s.config, nil
 	case "network.configuration.update":
 		return s.update(params[0])
+	case "system.advanced.config":
+		return s.advanced, nil
+	case "system.advanced.update":
+		return s.updateAdvanced(params[0])
+	case "service.restart":
+		s.calls = append(s.calls, method)
+		s.restartSyslog()
+		return true, nil
 	case "initshutdownscript.query":
 		return s.query(params[0])
 	case "initshutdownscript.create", "initshutdownscript.update", "initshutdownscript.delete":
@@ -214,6 +244,37 @@ func (s *Server) update(raw json.RawMessage) (any, error) {
 		s.Live(s.config["hostname"].(string) + "." + s.config["domain"].(string))
 	}
 	return s.config, nil
+}
+
+var syslogServer = regexp.MustCompile(`^[\w.\-]+(:\d+)?$`)
+
+func (s *Server) updateAdvanced(raw json.RawMessage) (any, error) {
+	s.calls = append(s.calls, "system.advanced.update "+string(raw))
+	var change map[string]any
+	if err := json.Unmarshal(raw, &change); err != nil {
+		return nil, err
+	}
+	if server, _ := change["syslogserver"].(string); server != "" && !syslogServer.MatchString(server) {
+		return nil, invalid("advanced_settings_update.syslogserver", "Invalid syslog server format")
+	}
+	changed := false
+	for key, v := range change {
+		changed = changed || s.advanced[key] != v
+		s.advanced[key] = v
+	}
+	if changed {
+		s.restartSyslog()
+	}
+	return s.advanced, nil
+}
+
+// restartSyslog tells Syslog, which may ask for values.
+func (s *Server) restartSyslog() {
+	if s.Syslog != nil {
+		s.mu.Unlock()
+		defer s.mu.Lock()
+		s.Syslog()
+	}
 }
 
 func (s *Server) query(raw json.RawMessage) (any, error) {

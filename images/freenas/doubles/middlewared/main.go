@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"os/signal"
 	"syscall"
 
@@ -41,7 +42,13 @@ func run() error {
 	}
 	defer file.Close()
 	log := slog.New(slog.NewTextHandler(file, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	server, err := middleware.New(ctx, middleware.Options{Root: "/", SetHostname: k.SetHostname, Log: log})
+	service := func(name, action string) error {
+		if out, err := exec.CommandContext(ctx, "/usr/sbin/service", name, action).CombinedOutput(); err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		return nil
+	}
+	server, err := middleware.New(ctx, middleware.Options{Root: "/", SetHostname: k.SetHostname, Service: service, Log: log})
 	if err != nil {
 		return err
 	}
