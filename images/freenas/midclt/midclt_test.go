@@ -51,7 +51,7 @@ func daemon(t *testing.T) (root, socket string, kernel func() string) {
 			}
 			return os.WriteFile(filepath.Join(root, "read"), conf, 0o644)
 		},
-		Log:         slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err != nil {
 		cancel()
