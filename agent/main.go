@@ -63,7 +63,7 @@ func (a app) commands() []command {
 	return []command{
 		a.runCommand(), a.installCommand(), a.uninstallCommand(), a.statusCommand(),
 		a.versionCommand(), a.detectCommand(), a.pluginCommand(),
-		a.guardianCommand(),
+		a.guardianCommand(), a.replaceCommand(),
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"innkeeper/agent/state"
 	"innkeeper/agent/systems"
 	"innkeeper/agent/systems/section"
+	"innkeeper/agent/update"
 )
 
 func (a app) runCommand() command {
@@ -29,6 +30,8 @@ func (a app) runCommand() command {
 		examples: []string{"guestd run", "guestd run --log-level debug"},
 		prepare: func(f *pflag.FlagSet) func(context.Context, []string) error {
 			managed := f.Bool(strings.TrimPrefix(service.Argument, "--"), false, "answer the Windows service manager, which sets this")
+			trial := f.Bool("trial", false, "be tried by the guestd that started this one")
+			_ = f.MarkHidden("trial")
 			level := f.String("log-level", "info", "how much to log: debug, info, warn or error")
 			return func(ctx context.Context, args []string) error {
 				var l slog.Level
@@ -38,14 +41,14 @@ func (a app) runCommand() command {
 				if err := noArguments("run", args); err != nil {
 					return err
 				}
-				return service.Run(ctx, *managed, func(ctx context.Context) error { return a.run(ctx, l) })
+				return service.Run(ctx, *managed, func(ctx context.Context) error { return a.run(ctx, l, *trial) })
 			}
 		},
 	}
 }
 
 // run is the daemon's life.
-func (a app) run(ctx context.Context, level slog.Level) error {
+func (a app) run(ctx context.Context, level slog.Level, trial bool) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := daemon.CompletePath(); err != nil {
@@ -55,26 +58,38 @@ func (a app) run(ctx context.Context, level slog.Level) error {
 	if err != nil {
 		return err
 	}
-	layout := sys.Layout()
-	log, file := daemon.OpenLog(layout.LogFile, a.stderr, level)
-	defer func() { _ = file.Close() }()
 	executable, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find the own executable: %w", err)
 	}
-	o := daemon.Options{
-		StateDir: layout.StateDir, PluginDir: layout.PluginDir,
-		System:  a.systemState(ctx, sys),
-		Version: version(), Target: target(),
-		Executable: executable, Sections: descriptions(sys), Log: log,
+	l := life{app: a, sys: sys, layout: sys.Layout(), executable: executable, level: level}
+	if trial {
+		return l.beTried(ctx)
 	}
-	o.Line, o.Guest, err = a.line(layout, log)
+	return l.live(ctx)
+}
+
+// serve is the daemon, until it ends or there is a new guestd to try.
+func (l life) serve(ctx context.Context, u *update.Updater, trial *update.Seat) error {
+	log, file := daemon.OpenLog(l.layout.LogFile, l.stderr, l.level)
+	defer func() { _ = file.Close() }()
+	o := daemon.Options{
+		StateDir: l.layout.StateDir, PluginDir: l.layout.PluginDir,
+		System:  l.systemState(ctx, l.sys),
+		Version: version(), Target: target(),
+		Executable: l.executable, Sections: descriptions(l.sys),
+		Updater: u, Trial: trial, Log: log,
+	}
+	var err error
+	o.Line, o.Guest, err = l.line(l.layout, log)
 	if err != nil {
 		log.Error("the join file cannot be used; the guest goes on without the platform", "error", err)
 		o.Notes = append(o.Notes, "no line to the platform: "+err.Error())
 	}
 	if err := daemon.Run(ctx, o); err != nil {
-		log.Error("guestd cannot run", "error", err)
+		if !errors.Is(err, daemon.ErrUpdate) {
+			log.Error("guestd cannot run", "error", err)
+		}
 		return err
 	}
 	return nil

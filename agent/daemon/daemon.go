@@ -19,6 +19,7 @@ import (
 	"innkeeper/agent/reconcile"
 	"innkeeper/agent/state"
 	"innkeeper/agent/systems/section"
+	"innkeeper/agent/update"
 )
 
 // Line is the line to the platform; *link.Link is one.
@@ -30,6 +31,8 @@ type Line interface {
 	// Confirm proves that the platform can be reached now, over a connection
 	// of its own.
 	Confirm(ctx context.Context) error
+	// Prove is Confirm with a given nonce, and gives the platform's answer.
+	Prove(ctx context.Context, nonce []byte) ([]byte, error)
 }
 
 // Options are what the daemon is made of.
@@ -49,6 +52,10 @@ type Options struct {
 	Sections   map[string]section.Description
 	// Line is nil before the guest is enrolled.
 	Line Line
+	// Updater takes a new guestd in; nil where none is wanted. Trial is set in a
+	// guestd that another one tries.
+	Updater *update.Updater
+	Trial   *update.Seat
 	// Notes are what a person should know of how the daemon was started.
 	Notes []string
 	Log   *slog.Logger
@@ -61,7 +68,8 @@ type Options struct {
 const stopping = 5 * time.Second
 
 // Run is the daemon. It returns when ctx has ended, or at once with an error
-// if another instance runs.
+// if another instance runs. It returns ErrUpdate when a new guestd is to be
+// tried, having given up all that it held.
 func Run(ctx context.Context, o Options) error {
 	warning, err := makePrivate(o.StateDir)
 	if err != nil {
@@ -76,7 +84,9 @@ func Run(ctx context.Context, o Options) error {
 	}
 	defer lock.Release()
 
-	d := &daemon{o: o, status: statusFile{path: filepath.Join(o.StateDir, statusName), machine: guest.Local()}}
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	d := &daemon{o: o, end: end, moved: make(chan struct{}), reached: make(chan struct{}), status: statusFile{path: filepath.Join(o.StateDir, statusName), machine: guest.Local()}}
 	supervisor := &plugin.Supervisor{Limits: o.Limits, Log: o.Log}
 	catalogue := o.catalogue(supervisor)
 	defer catalogue.Close()
@@ -84,7 +94,7 @@ func Run(ctx context.Context, o Options) error {
 	d.Reconciler = reconcile.New(reconcile.Options{
 		Guest: o.Guest, Machine: guest.Local(), StateDir: o.StateDir,
 		Catalogue: catalogue, Caller: supervisor, System: o.System,
-		Agent: state.Agent{Version: o.Version, Target: o.Target, PID: os.Getpid(), Started: started, Notes: o.Notes},
+		Agent: state.Agent{Version: o.Version, Target: o.Target, PID: os.Getpid(), Started: started, Notes: o.Notes, Update: o.lastUpdate()},
 		Guard: o.guard(supervisor), Confirm: o.confirm(),
 		Report: d.report, Log: o.Log,
 	})
@@ -97,14 +107,20 @@ func Run(ctx context.Context, o Options) error {
 		o.Log.Warn("this guest is not enrolled; it keeps what it last accepted. To enrol it: guestd install --join FILE")
 	} else {
 		all.Go(func() { d.line(ctx) })
+		if o.Trial != nil {
+			all.Go(func() { d.prove(ctx) })
+		}
 	}
 	all.Wait()
-	end, cancel := context.WithTimeout(context.Background(), stopping)
+	ending, cancel := context.WithTimeout(context.Background(), stopping)
 	defer cancel()
-	if err := supervisor.Close(end); err != nil {
+	if err := supervisor.Close(ending); err != nil {
 		o.Log.Warn("a plugin that must not be killed is left running", "error", err)
 	}
 	o.Log.Info("guestd ends")
+	if errors.Is(context.Cause(ctx), ErrUpdate) {
+		return ErrUpdate
+	}
 	return nil
 }
 
@@ -120,10 +136,22 @@ type daemon struct {
 	*reconcile.Reconciler
 	o      Options
 	status statusFile
+	end    context.CancelCauseFunc
+
+	reach   sync.Once
+	reached chan struct{} // closed once the line is up
 
 	mu        sync.Mutex
 	connected bool
 	last      *state.Reported
+	moved     chan struct{} // closed, and made anew, at each report
+}
+
+func (o Options) lastUpdate() *state.Update {
+	if o.Updater == nil {
+		return nil
+	}
+	return o.Updater.Report()
 }
 
 // line keeps the line up. It is never a reason for the daemon to end: without
@@ -152,6 +180,9 @@ func (d *daemon) Connected(up bool) {
 	d.mu.Lock()
 	d.connected = up
 	d.mu.Unlock()
+	if up {
+		d.reach.Do(func() { close(d.reached) })
+	}
 	d.Reconciler.Connected(up)
 	d.save()
 }
@@ -160,6 +191,8 @@ func (d *daemon) Connected(up bool) {
 func (d *daemon) report(r state.Reported) {
 	d.mu.Lock()
 	d.last = &r
+	close(d.moved)
+	d.moved = make(chan struct{})
 	d.mu.Unlock()
 	if d.o.Line != nil {
 		d.o.Line.Report(r)

@@ -108,6 +108,8 @@ func (l *line) Run(ctx context.Context, h link.Handler) error {
 
 func (l *line) Confirm(context.Context) error { return l.unheard }
 
+func (l *line) Prove(_ context.Context, nonce []byte) ([]byte, error) { return nonce, l.unheard }
+
 func (l *line) Report(r state.Reported) {
 	l.mu.Lock()
 	l.last = r

@@ -31,57 +31,74 @@ const (
 // was never used before. It tries until it has the answer or ctx ends, whose
 // deadline is the caller's window, and then tells why the last attempts failed.
 func (l *Link) Confirm(ctx context.Context) error {
+	nonce := make([]byte, wire.NonceSize)
+	if _, err := io.ReadFull(l.o.Random, nonce); err != nil {
+		return fmt.Errorf("make a nonce: %w", err)
+	}
+	_, err := l.Prove(ctx, nonce)
+	return err
+}
+
+// Prove is Confirm with a nonce of somebody else's, and gives the platform's
+// answer, which that one can check: see Check.
+func (l *Link) Prove(ctx context.Context, nonce []byte) (answer []byte, err error) {
 	for {
 		var failed []error
 		for _, address := range l.o.Join.Addresses {
-			err := l.confirmAt(ctx, address)
+			answer, err := l.confirmAt(ctx, address, nonce)
 			if err == nil {
 				// The connection before may have been over what is no more.
 				signal(l.doubt)
-				return nil
+				return answer, nil
 			}
 			failed = append(failed, fmt.Errorf("%s: %w", address, err))
 		}
 		l.pause(ctx, confirmAgain)
 		if ctx.Err() != nil {
-			return fmt.Errorf("the platform did not confirm that it is reached (%w): %w", context.Cause(ctx), errors.Join(failed...))
+			return nil, fmt.Errorf("the platform did not confirm that it is reached (%w): %w", context.Cause(ctx), errors.Join(failed...))
 		}
 	}
 }
 
-func (l *Link) confirmAt(ctx context.Context, address string) error {
+// Check is nil if the answer is the platform's to the nonce of this guest. The
+// platform's key is the newest that is kept on the disk.
+func (l *Link) Check(nonce, answer []byte) error {
+	trust, err := newTrust(l.o)
+	if err != nil {
+		l.o.Log.Warn("a file of the platform's keys is not used", "error", err)
+	}
+	return wire.CheckConfirm(trust.now(), l.Guest(), nonce, answer)
+}
+
+func (l *Link) confirmAt(ctx context.Context, address string, nonce []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, wire.RequestTimeout)
 	defer cancel()
 	broken := make(chan struct{})
 	conn, err := l.connect(ctx, address, confirmDial, broken)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() {
 		conn.Close()
 		<-broken
 	}()
-	return l.ask(ctx, conn)
+	return l.ask(ctx, conn, nonce)
 }
 
-func (l *Link) ask(ctx context.Context, conn *nats.Conn) error {
-	q := wire.Question{Protocol: wire.Protocol, Nonce: make([]byte, wire.NonceSize)}
-	if _, err := io.ReadFull(l.o.Random, q.Nonce); err != nil {
-		return fmt.Errorf("make a nonce: %w", err)
-	}
-	body, err := json.Marshal(q)
+func (l *Link) ask(ctx context.Context, conn *nats.Conn, nonce []byte) ([]byte, error) {
+	body, err := json.Marshal(wire.Question{Protocol: wire.Protocol, Nonce: nonce})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	reply, err := conn.RequestWithContext(ctx, wire.Confirm(l.Guest()), body)
 	if err != nil {
-		return fmt.Errorf("ask the platform to confirm: %w", err)
+		return nil, fmt.Errorf("ask the platform to confirm: %w", err)
 	}
 	if problem := reply.Header.Get(wire.ErrorHeader); problem != "" {
-		return fmt.Errorf("the platform answers: %s", problem)
+		return nil, fmt.Errorf("the platform answers: %s", problem)
 	}
-	return l.trusting(ctx, conn, func(key ed25519.PublicKey) error {
-		return wire.CheckConfirm(key, l.Guest(), q.Nonce, reply.Data)
+	return reply.Data, l.trusting(ctx, conn, func(key ed25519.PublicKey) error {
+		return wire.CheckConfirm(key, l.Guest(), nonce, reply.Data)
 	})
 }
 

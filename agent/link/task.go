@@ -21,10 +21,12 @@ type Planner interface {
 
 // Updater is a Handler that can put a new guestd in the place of this one.
 type Updater interface {
-	// Update takes the executable in that fetch gives the pieces of, each
-	// beginning at the offset it is called with. When it returns nil, the new
-	// one is about to be started; confirmed or not, that is reported.
-	Update(ctx context.Context, u wire.Update, fetch func(ctx context.Context, offset int64) ([]byte, error)) error
+	// Update takes in the executable that the task id announces and fetch
+	// gives the pieces of, each beginning at the offset it is called with. Start
+	// is called once the platform was told that the new one is here, and is to
+	// have it tried; what comes of that is reported. It is nil if the new one is
+	// the one that runs.
+	Update(ctx context.Context, id string, u wire.Update, fetch func(ctx context.Context, offset int64) ([]byte, error)) (start func(), err error)
 }
 
 // planTimeout bounds one dry run: every section's plugin reads its part of the
@@ -76,16 +78,20 @@ func (s *session) task(ctx context.Context) (did bool, err error) {
 		return false, fmt.Errorf("the task is refused: %w", err)
 	}
 	o := wire.Outcome{ID: t.ID}
+	var start func()
 	switch {
 	case t.Plan != nil:
 		o.Plan, err = s.plan(ctx, *t.Plan)
 	case t.Update != nil:
-		err = s.update(ctx, t)
+		start, err = s.update(ctx, t)
 	}
 	if err != nil {
 		o.Error = err.Error()
 	}
 	_, err = s.ask(ctx, wire.Done(s.link.Guest()), o)
+	if start != nil {
+		start() // told or not: the report will tell
+	}
 	return true, err
 }
 
@@ -114,12 +120,12 @@ func (s *session) plan(ctx context.Context, d state.Desired) (*state.Plan, error
 	return &plan, nil
 }
 
-func (s *session) update(ctx context.Context, t wire.Task) error {
+func (s *session) update(ctx context.Context, t wire.Task) (start func(), err error) {
 	u, ok := s.handler.(Updater)
 	if !ok {
-		return errors.New("this guestd cannot replace itself")
+		return nil, errors.New("this guestd cannot replace itself")
 	}
-	return u.Update(ctx, *t.Update, func(ctx context.Context, offset int64) ([]byte, error) {
+	return u.Update(ctx, t.ID, *t.Update, func(ctx context.Context, offset int64) ([]byte, error) {
 		return s.ask(ctx, wire.Chunks(s.link.Guest()), wire.ChunkRequest{Protocol: wire.Protocol, ID: t.ID, Offset: offset})
 	})
 }

@@ -29,6 +29,13 @@ type Service interface {
 	Running(ctx context.Context) (bool, error)
 }
 
+// Replacer is a Service whose executable cannot be replaced while it runs.
+type Replacer interface {
+	// Replace stops the service, calls swap, and starts the service again
+	// whatever came of that.
+	Replace(ctx context.Context, swap func() error) error
+}
+
 // put writes a file unless it is there already with that content and mode. It
 // says whether it wrote.
 func put(m guest.Machine, path string, content []byte, mode fs.FileMode) (bool, error) {

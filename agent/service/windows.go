@@ -18,6 +18,11 @@ func (w windowsService) Install(ctx context.Context) error { return w.install(ct
 // Uninstall implements Service.
 func (w windowsService) Uninstall(ctx context.Context) error { return w.uninstall(ctx) }
 
+// Replace implements Replacer.
+func (w windowsService) Replace(ctx context.Context, swap func() error) error {
+	return w.replace(ctx, swap)
+}
+
 // Running implements Service.
 func (w windowsService) Running(ctx context.Context) (bool, error) { return w.running(ctx) }
 

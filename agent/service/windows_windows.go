@@ -172,6 +172,24 @@ func (w windowsService) uninstall(ctx context.Context) error {
 	return nil
 }
 
+func (w windowsService) replace(ctx context.Context, swap func() error) error {
+	m, err := mgr.Connect()
+	if err != nil {
+		return fmt.Errorf("open the service manager: %w", err)
+	}
+	defer func() { _ = m.Disconnect() }()
+	s, err := m.OpenService(Name)
+	if err != nil {
+		return fmt.Errorf("open the service %s: %w", Name, err)
+	}
+	defer s.Close()
+	if err := stop(ctx, s); err != nil {
+		return err
+	}
+	err = swap()
+	return errors.Join(err, start(ctx, s))
+}
+
 func (w windowsService) running(context.Context) (bool, error) {
 	m, err := mgr.Connect()
 	if err != nil {

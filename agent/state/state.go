@@ -133,7 +133,34 @@ type Agent struct {
 	// Notes are lines a person should know of: an executable in the plugin
 	// directory that is not run, a state file that could not be read.
 	Notes []string `json:"notes,omitempty"`
+	// Update is what came of the last update of guestd; nil if there was none.
+	Update *Update `json:"update,omitempty"`
 }
+
+// Update is how an update of guestd stands.
+type Update struct {
+	// ID is the platform's name for it.
+	ID string `json:"id"`
+	// From and Version are the versions of the old guestd and the new one.
+	From    string       `json:"from"`
+	Version string       `json:"version"`
+	Status  UpdateStatus `json:"status"`
+	// Message says why it was rolled back.
+	Message string `json:"message,omitempty"`
+}
+
+// UpdateStatus is how an update of guestd stands.
+type UpdateStatus string
+
+// The states of an update.
+const (
+	// UpdateTrying is a new guestd that has not proved itself yet.
+	UpdateTrying UpdateStatus = "trying"
+	// UpdateConfirmed is one that reached the platform and has the old one's place.
+	UpdateConfirmed UpdateStatus = "confirmed"
+	// UpdateRolledBack is one that did not: the old one is the daemon again.
+	UpdateRolledBack UpdateStatus = "rolled-back"
+)
 
 // Section is how one section stands.
 type Section struct {

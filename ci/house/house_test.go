@@ -58,6 +58,7 @@ var layers = []string{
 	"innkeeper/agent/guardian",
 	"innkeeper/agent/reconcile",
 	"innkeeper/agent/link",
+	"innkeeper/agent/update",
 	"innkeeper/agent",
 }
 

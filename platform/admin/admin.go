@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"innkeeper/agent/link/wire"
 	"innkeeper/agent/state"
 	"innkeeper/platform"
 )
@@ -121,6 +122,21 @@ func handler(p *platform.Platform, log *slog.Logger) http.Handler {
 		plan, err := p.Plan(ctx, r.PathValue("guest"), sections)
 		answer(w, log, plan, err)
 	})
+	mux.HandleFunc("POST /v1/guests/{guest}/update", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel, err := waiting(r)
+		if err != nil {
+			answer(w, log, nil, err)
+			return
+		}
+		defer cancel()
+		u, err := readUpdate(r, http.MaxBytesReader(w, r.Body, wire.MaxBinary))
+		if err != nil {
+			answer(w, log, nil, err)
+			return
+		}
+		done, err := p.Update(ctx, r.PathValue("guest"), u)
+		answer(w, log, done, err)
+	})
 	mux.HandleFunc("POST /v1/key/rotation", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, log, struct{}{}, p.RotateKey())
 	})
@@ -139,6 +155,20 @@ func waiting(r *http.Request) (context.Context, context.CancelFunc, error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(r.Context(), wait, fmt.Errorf("not within %s", wait))
 	return ctx, cancel, nil
+}
+
+// readUpdate reads a new guestd; what it is is told in the query.
+func readUpdate(r *http.Request, body io.Reader) (platform.Update, error) {
+	q := r.URL.Query()
+	window, err := time.ParseDuration(q.Get("window"))
+	if err != nil || window < 0 {
+		return platform.Update{}, errors.New("window: needs a time such as 5m")
+	}
+	executable, err := io.ReadAll(body)
+	if err != nil {
+		return platform.Update{}, fmt.Errorf("read the new guestd: %w", err)
+	}
+	return platform.Update{Version: q.Get("version"), Target: q.Get("target"), Window: window, Executable: executable}, nil
 }
 
 // readSections reads an object of sections; what is in them is the guest's to judge.

@@ -78,6 +78,15 @@ func (c *Client) Plan(ctx context.Context, guest string, sections []byte, wait t
 	return p, err
 }
 
+// Update has a guest try a new guestd, and waits for what comes of it as long
+// as wait says.
+func (c *Client) Update(ctx context.Context, guest, version, target string, window time.Duration, executable []byte, wait time.Duration) (state.Update, error) {
+	query := url.Values{"version": {version}, "target": {target}, "window": {window.String()}, "wait": {wait.String()}}
+	var s state.Update
+	err := c.patient(wait).do(ctx, http.MethodPost, guest, "/update?"+query.Encode(), executable, &s)
+	return s, err
+}
+
 // patient is a client that gives the platform time to wait for a guest.
 func (c *Client) patient(wait time.Duration) *Client {
 	p := NewClient(c.dir)

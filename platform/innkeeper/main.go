@@ -51,7 +51,7 @@ type command struct {
 }
 
 func (a app) commands() []command {
-	return []command{a.serveCommand(), a.enrolCommand(), a.setCommand(), a.getCommand(), a.planCommand(), a.rotateKeyCommand()}
+	return []command{a.serveCommand(), a.enrolCommand(), a.setCommand(), a.getCommand(), a.planCommand(), a.updateCommand(), a.rotateKeyCommand()}
 }
 
 func (a app) main(ctx context.Context, args []string) int {

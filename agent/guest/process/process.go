@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"runtime"
 	"sync"
@@ -38,7 +39,11 @@ const lingering = time.Second
 
 // Options say how a child is started.
 type Options struct {
-	Stdin          []byte
+	// Stdin is what the child reads, and then the end.
+	Stdin []byte
+	// Input, if not nil, is what the child reads instead: a pipe that stays
+	// open for as long as its writer likes.
+	Input          *os.File
 	Stdout, Stderr io.Writer
 	Group          Group
 	// MemoryLimit in bytes, 0 for none: what the operating system is asked to
@@ -80,7 +85,9 @@ type Child struct {
 // Start starts cmd, whose Stdin, Stdout and Stderr are taken from o. The
 // caller must await Done.
 func Start(cmd *exec.Cmd, o Options) (*Child, error) {
-	cmd.Stdin = bytes.NewReader(o.Stdin)
+	if cmd.Stdin = bytes.NewReader(o.Stdin); o.Input != nil {
+		cmd.Stdin = o.Input
+	}
 	cmd.Stdout, cmd.Stderr = o.Stdout, o.Stderr
 	cmd.WaitDelay = lingering
 	c := &Child{cmd: cmd, done: make(chan struct{})}

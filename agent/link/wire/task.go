@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"innkeeper/agent/state"
 )
@@ -25,6 +26,10 @@ const (
 	// maxTaskID and maxVersion are the lengths of the longest id and version.
 	maxTaskID  = 64
 	maxVersion = 128
+	// DefaultUpdateWindow is the time that a new guestd has to reach the
+	// platform, unless the platform says otherwise.
+	DefaultUpdateWindow = 5 * time.Minute
+	maxUpdateWindow     = time.Hour
 )
 
 // Taskbell is the subject on which a guest is told that there is a task.
@@ -61,6 +66,17 @@ type Update struct {
 	// Size and SHA256 are those of the executable.
 	Size   int64  `json:"size"`
 	SHA256 []byte `json:"sha256"`
+	// WindowSeconds is the time that the new guestd has to reach the platform;
+	// 0 is DefaultUpdateWindow.
+	WindowSeconds int `json:"window_seconds,omitempty"`
+}
+
+// Window is the time that the new guestd has to reach the platform.
+func (u Update) Window() time.Duration {
+	if u.WindowSeconds == 0 {
+		return DefaultUpdateWindow
+	}
+	return time.Duration(u.WindowSeconds) * time.Second
 }
 
 // Outcome says what came of a task.
@@ -126,6 +142,8 @@ func (u Update) Check() error {
 		return fmt.Errorf("the update has %d bytes; 1 to %d are taken", u.Size, MaxBinary)
 	case len(u.SHA256) != sha256.Size:
 		return errors.New("the update has no SHA-256")
+	case u.WindowSeconds < 0 || u.Window() > maxUpdateWindow:
+		return fmt.Errorf("the update's window has %d seconds; up to %d are taken", u.WindowSeconds, int(maxUpdateWindow.Seconds()))
 	}
 	return nil
 }

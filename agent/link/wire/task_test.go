@@ -72,6 +72,8 @@ func TestATaskSaysOneThing(t *testing.T) {
 		"the update has 67108865 bytes":       func(t *wire.Task) { u := good; u.Size = wire.MaxBinary + 1; t.Plan, t.Update = nil, &u },
 		"the update has 0 bytes":              func(t *wire.Task) { u := good; u.Size = 0; t.Plan, t.Update = nil, &u },
 		"the update has no SHA-256":           func(t *wire.Task) { u := good; u.SHA256 = nil; t.Plan, t.Update = nil, &u },
+		"the update's window has -1 seconds":  func(t *wire.Task) { u := good; u.WindowSeconds = -1; t.Plan, t.Update = nil, &u },
+		"up to 3600 are taken":                func(t *wire.Task) { u := good; u.WindowSeconds = 3601; t.Plan, t.Update = nil, &u },
 		"the update's version has 0 bytes":    func(t *wire.Task) { u := good; u.Version = ""; t.Plan, t.Update = nil, &u },
 		"it is an answer to another question": func(t *wire.Task) { t.Nonce = nil },
 	} {

@@ -1,0 +1,104 @@
+package daemon_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"innkeeper/agent/daemon"
+	"innkeeper/agent/guest"
+	"innkeeper/agent/link"
+	"innkeeper/agent/link/wire"
+	"innkeeper/agent/state"
+	"innkeeper/agent/update"
+)
+
+// newGuestd says what it is, and does no more.
+const newGuestd = "#!/bin/sh\necho '{\"version\":\"2\",\"target\":\"t\"}'\n"
+
+// lives runs a daemon until it ends.
+func lives(t *testing.T, o daemon.Options) (*line, <-chan error) {
+	t.Helper()
+	l := &line{handler: make(chan link.Handler, 1), news: make(chan struct{}, 1)}
+	o.Guest, o.Target, o.Line, o.Log = "g", "t", l, slog.New(slog.DiscardHandler)
+	o.PluginDir = filepath.Join(o.StateDir, "plugins")
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	done := make(chan struct{})
+	go func() { defer close(done); ended <- daemon.Run(ctx, o) }()
+	t.Cleanup(func() { cancel(); <-done })
+	return l, ended
+}
+
+func TestTheDaemonMakesRoomForANewGuestd(t *testing.T) {
+	dir := t.TempDir()
+	executable := filepath.Join(dir, "guestd")
+	if err := guest.Local().WriteFile(executable, []byte("old"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	u := update.New(update.Options{Machine: guest.Local(), StateDir: dir, Executable: executable, Version: "1", Target: "t"})
+	l, ended := lives(t, daemon.Options{StateDir: dir, Version: "1", Updater: u})
+	h := (<-l.handler).(link.Updater)
+	sum := sha256.Sum256([]byte(newGuestd))
+	a := wire.Update{Version: "2", Target: "t", Size: int64(len(newGuestd)), SHA256: sum[:]}
+	fetch := func(context.Context, int64) ([]byte, error) { return []byte(newGuestd), nil }
+
+	if start, err := h.Update(t.Context(), "a", wire.Update{Version: "2", Target: "u", Size: 1, SHA256: sum[:]}, fetch); start != nil || err == nil {
+		t.Fatalf("another target: %v", err)
+	}
+	start, err := h.Update(t.Context(), "b", a, fetch)
+	if err != nil || start == nil {
+		t.Fatalf("the update: %v", err)
+	}
+	select {
+	case err := <-ended:
+		t.Fatalf("it ended before it was to: %v", err)
+	default:
+	}
+	start()
+	if err := <-ended; !errors.Is(err, daemon.ErrUpdate) {
+		t.Errorf("it ended with %v", err)
+	}
+	if r := u.Report(); r == nil || r.ID != "b" || r.Status != state.UpdateTrying {
+		t.Errorf("it would report %+v", r)
+	}
+	if daemon.Held(dir) {
+		t.Error("it still holds its place")
+	}
+}
+
+func TestADaemonThatIsTriedProvesThatItReachesThePlatform(t *testing.T) {
+	nonce := bytes.Repeat([]byte{5}, wire.NonceSize)
+	in, out := strings.NewReader("innkeeper try 1 "+base64.StdEncoding.EncodeToString(nonce)+"\n"), make(lines, 1)
+	seat, err := update.TakeSeat(in, out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	l, _ := lives(t, daemon.Options{StateDir: dir, Version: "2", Trial: seat})
+	if got := <-out; got != "innkeeper proof 1 "+base64.StdEncoding.EncodeToString(nonce)+"\n" {
+		t.Errorf("it says %q", got)
+	}
+	h := (<-l.handler).(link.Updater)
+	if _, err := h.Update(t.Context(), "a", wire.Update{}, nil); err == nil || !strings.Contains(err.Error(), "is being tried itself") {
+		t.Errorf("an update in the try: %v", err)
+	}
+}
+
+// lines receives what is written.
+type lines chan string
+
+var _ io.Writer = lines(nil)
+
+// Write implements io.Writer.
+func (l lines) Write(p []byte) (int, error) {
+	l <- string(p)
+	return len(p), nil
+}
