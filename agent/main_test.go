@@ -198,14 +198,14 @@ func TestStatusOfADaemonThatNeverRanAndOneThatEnded(t *testing.T) {
 	}
 	g.m.Put("/var/lib/guestd/status.json", `{"enrolled":true,"connected":true,"reported":{"guest":"g","revision":4,
 		"refused":{"revision":5,"reasons":["hostname.name: is missing"]},
-		"system":{"name":"inn","version":"7"},"agent":{"notes":["look here"]},
+		"system":{"name":"inn","version":"7"},"agent":{"notes":["look here"],"update":{"id":"a","from":"1","version":"2","status":"rolled-back","message":"no line"}},
 		"sections":{"motd":{"status":"failed","message":"no luck","actual":{
 		"text": "x"}}}}}`)
 	status, out, stderr := g.run("status")
 	if status != 1 || !strings.Contains(stderr, "guestd does not run; this is what it last said") {
 		t.Errorf("exit %d: %s", status, stderr)
 	}
-	for _, want := range []string{"does not run", "not connected; enrolled as g", "revision 4", "revision 5: hostname.name: is missing", "look here", `failed {"text":"x"}: no luck`} {
+	for _, want := range []string{"does not run", "not connected; enrolled as g", "revision 4", "revision 5: hostname.name: is missing", "look here", "from 1 to 2: rolled-back: no line", `failed {"text":"x"}: no luck`} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in\n%s", want, out)
 		}

@@ -92,6 +92,13 @@ func printStatus(to io.Writer, s daemon.Status) error {
 			fmt.Fprintf(w, "refused\trevision %d: %s\n", r.Refused.Revision, reason)
 		}
 	}
+	if u := r.Agent.Update; u != nil {
+		fmt.Fprintf(w, "update\tfrom %s to %s: %s", u.From, u.Version, u.Status)
+		if u.Message != "" {
+			fmt.Fprintf(w, ": %s", u.Message)
+		}
+		fmt.Fprintln(w)
+	}
 	for _, note := range r.Agent.Notes {
 		fmt.Fprintf(w, "note\t%s\n", note)
 	}
