@@ -375,6 +375,33 @@ func TestASecondInstanceRefuses(t *testing.T) {
 	lock.Release()
 }
 
+// A daemon whose state folder is read-only leaves an earlier one's id in the
+// lock file.
+func TestTheIDOfAnEndedDaemonIsNotTold(t *testing.T) {
+	dir := t.TempDir()
+	lock, err := daemon.Acquire(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Release()
+	ended := exec.Command("true")
+	if err := ended.Run(); err != nil {
+		t.Fatal(err)
+	}
+	for pid, told := range map[int]int{os.Getpid(): os.Getpid(), ended.Process.Pid: 0} {
+		if err := os.WriteFile(filepath.Join(dir, "guestd.lock"), fmt.Appendf(nil, " %d\n", pid), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var running *daemon.RunningError
+		if _, err := daemon.Acquire(t.Context(), dir); !errors.As(err, &running) {
+			t.Fatalf("a second one ended with %v", err)
+		}
+		if running.PID != told {
+			t.Errorf("with %d written down it told of %d", pid, running.PID)
+		}
+	}
+}
+
 func TestTheStateDirectoryIsForRootAlone(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "state"), 0o755); err != nil {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -78,7 +79,8 @@ func sign(f *os.File) {
 	}
 }
 
-// holder is the process id that was written down, 0 if there is none.
+// holder is the process id that was written down, 0 if there is none or if it
+// is that of an earlier holder, which the present one could not replace.
 func holder(stateDir string) int {
 	f, err := os.Open(filepath.Join(stateDir, lockName))
 	if err != nil {
@@ -89,10 +91,20 @@ func holder(stateDir string) int {
 	n, _ := f.ReadAt(line, unlocked)
 	digits, _, whole := strings.Cut(string(line[:n]), "\n")
 	pid, err := strconv.Atoi(digits)
-	if err != nil || !whole {
+	if err != nil || !whole || !runs(pid) {
 		return 0
 	}
 	return pid
+}
+
+// runs says whether there is such a process.
+func runs(pid int) bool {
+	process, err := os.FindProcess(pid)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = process.Release() }()
+	return !errors.Is(process.Signal(syscall.Signal(0)), os.ErrProcessDone)
 }
 
 func insist(ctx context.Context, f *os.File) error {
