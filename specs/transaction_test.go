@@ -165,7 +165,7 @@ func (s *shears) killPlugin(ctx SpecContext, begin func()) {
 		if strings.Contains(out.Stdout, "killed") {
 			s.struck++
 		}
-	}).WithTimeout(settleTimeout).WithPolling(time.Second).Should(Succeed())
+	}).WithTimeout(settleTimeout).WithPolling(500 * time.Millisecond).Should(Succeed())
 }
 
 const huntFile = "/var/tmp/plugin.hunt"
@@ -174,12 +174,12 @@ const huntFile = "/var/tmp/plugin.hunt"
 // many. It gives up when none comes for a while: those that live shorter than
 // a list of the processes takes may never be seen.
 func hunt(spare int) string {
-	return fmt.Sprintf(`left=%d; last=; n=0
-while [ $n -lt 100 ]; do
-  n=$((n+1))
+	return fmt.Sprintf(`left=%d; last=; tries=50
+while [ $tries -gt 0 ]; do
   p=$(ps axww -o pid,args | awk '/guestd(\.exe)?"? plugin / && /hostname *$/ && !/awk/ {print $1; exit}')
-  [ -n "$p" ] && [ "$p" != "$last" ] || { sleep 0.05; continue; }
-  [ $left -gt 0 ] && { left=$((left-1)); last=$p; n=0; continue; }
+  [ -n "$p" ] || { tries=$((tries-1)); continue; }
+  [ "$p" != "$last" ] || continue
+  [ $left -gt 0 ] && { left=$((left-1)); last=$p; tries=10; continue; }
   kill -KILL $p && echo killed; break
 done
 echo over`, spare)
