@@ -86,6 +86,11 @@ func TestADaemonThatIsTriedProvesThatItReachesThePlatform(t *testing.T) {
 	if got := <-out; got != "innkeeper proof 1 "+base64.StdEncoding.EncodeToString(nonce)+"\n" {
 		t.Errorf("it says %q", got)
 	}
+	l.mu.Lock()
+	if l.last.Agent.Version != "" {
+		t.Errorf("it keeps sections, and reports %+v", l.last)
+	}
+	l.mu.Unlock()
 	h := (<-l.handler).(link.Updater)
 	if _, err := h.Update(t.Context(), "a", wire.Update{}, nil); err == nil || !strings.Contains(err.Error(), "is being tried itself") {
 		t.Errorf("an update in the try: %v", err)

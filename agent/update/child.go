@@ -12,7 +12,7 @@ import (
 
 // stopping is how long a new guestd may take to end when it is told to: it
 // lets a plugin end that must not be killed.
-const stopping = 30 * time.Second
+const stopping = 20 * time.Second
 
 // child is a new guestd that runs as a process. The system ends it when the
 // old one is killed, whatever the new one does.
