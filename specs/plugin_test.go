@@ -19,9 +19,7 @@ var _ = Describe("plugins are processes", Label("plugin", "fault"), func() {
 		var report state.Reported
 
 		BeforeAll(func(ctx SpecContext) {
-			dir, exe := sys().Tools.PluginDir, suffix(sys().Tools.Agent)
-			_, err := column.Guest.Raw(ctx, "cp", column.Guest.FilePath(join(dir, "mischief"+exe)), column.Guest.FilePath(join(dir, "laggard"+exe)))
-			Expect(err).NotTo(HaveOccurred())
+			copyPlugin(ctx, "laggard")
 			sections := hostname(named(ctx))
 			sections["laggard"] = map[string]any{"do": "hang"}
 			for _, kind := range []string{"crash", "flood", "eat", "fork"} {
@@ -80,3 +78,11 @@ var _ = Describe("plugins are processes", Label("plugin", "fault"), func() {
 		Expect(report.Sections["mischief"].Status).To(Equal(state.InSync), report.Sections["mischief"].Message)
 	}, SpecTimeout(4*settleTimeout))
 })
+
+// copyPlugin installs the fault plugin under another of its names.
+func copyPlugin(ctx SpecContext, name string) {
+	GinkgoHelper()
+	dir, exe := sys().Tools.PluginDir, suffix(sys().Tools.Agent)
+	_, err := column.Guest.Raw(ctx, "cp", column.Guest.FilePath(join(dir, "mischief"+exe)), column.Guest.FilePath(join(dir, name+exe)))
+	Expect(err).NotTo(HaveOccurred())
+}

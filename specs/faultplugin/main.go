@@ -8,7 +8,8 @@
 // absent. What it can do: ok, crash (a fault the system ends it for), exit
 // (status 3), hang, flood (output without end), eat (memory without end), fork
 // (leaves processes behind, detached ones too, and crashes), garbage (output
-// that is not of the protocol).
+// that is not of the protocol), tell (says its secret in all it can, and crashes
+// at apply).
 //
 // Under the name laggard it is the same for the section "laggard" with a short
 // deadline, and under the name cutoff it serves another section (see cutoff.go).
@@ -43,8 +44,11 @@ const (
 	laggardDeadlineSeconds = 3
 )
 
+// tell is what it does to betray its secret.
+const tell = "tell"
+
 // kinds are what it can do but behave.
-var kinds = []string{"crash", "exit", "hang", "flood", "eat", "fork", "garbage"}
+var kinds = []string{"crash", "exit", "hang", "flood", "eat", "fork", "garbage", tell}
 
 type request struct {
 	Operation string `json:"operation"`
@@ -52,6 +56,8 @@ type request struct {
 	Desired   struct {
 		Do string `json:"do"`
 		On string `json:"on"`
+		// Secret is marked as one in the schema; tell tells it.
+		Secret string `json:"secret"`
 	} `json:"desired"`
 }
 
@@ -79,6 +85,9 @@ func main() {
 		fail("invalid", "the request is not JSON: "+err.Error(), "")
 		return
 	}
+	if q.Desired.Do == tell {
+		fmt.Fprintf(os.Stderr, "plugin was given %s\n", raw)
+	}
 	answer(q)
 }
 
@@ -98,7 +107,7 @@ func answer(q request) {
 		}
 		result(map[string]any{
 			"sections": sections, "version": "1", "deadline_seconds": deadline,
-			"schema": json.RawMessage(`{"type":"object","properties":{"do":{"enum":["ok","crash","exit","hang","flood","eat","fork","garbage"]},"on":{"enum":["plan","apply"]}}}`),
+			"schema": json.RawMessage(`{"type":"object","properties":{"do":{"enum":["ok","crash","exit","hang","flood","eat","fork","garbage","tell"]},"on":{"enum":["plan","apply"]},"secret":{"type":"string","writeOnly":true}}}`),
 		})
 	case "plan":
 		if on == "plan" {
@@ -106,6 +115,10 @@ func answer(q request) {
 		}
 		plan(q)
 	case "apply":
+		if q.Desired.Do == tell {
+			fmt.Fprintf(os.Stderr, "fatal error: cannot log in with %q\n", q.Desired.Secret)
+			os.Exit(2)
+		}
 		if on == "apply" {
 			misbehave(q.Desired.Do)
 		}
@@ -129,6 +142,12 @@ func plan(q request) {
 	p := map[string]any{"actual": map[string]string{"do": "ok"}, "checkpoint": struct{}{}}
 	switch do := q.Desired.Do; {
 	case do == "ok":
+	case do == tell:
+		secret := q.Desired.Secret
+		line(map[string]any{"type": "progress", "message": "have " + secret})
+		p["actual"] = map[string]string{"do": "ok", "secret": secret}
+		p["checkpoint"] = map[string]string{"secret": secret}
+		p["changes"] = []map[string]string{{"summary": "log in with " + secret, "command": "login " + secret, "diff": "+" + secret}}
 	case slices.Contains(kinds, do):
 		p["changes"] = []map[string]string{{"summary": "misbehave: " + do}}
 	default:
