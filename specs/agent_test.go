@@ -37,6 +37,7 @@ type Agent struct {
 	platform *platform.Platform
 	id       string
 	join     wire.Join // the guest's, with its key
+	programs programs
 	lab      *lab.Lab
 	// stop ends the platform's answering on the lab, nil while it does not.
 	stop func()
@@ -45,7 +46,7 @@ type Agent struct {
 // admit starts a platform on the lab, deploys guestd and installs it as the
 // system's service.
 func admit(ctx context.Context, c *harness.Column, p programs) (*Agent, error) {
-	a := &Agent{id: "guest-" + c.System.Name}
+	a := &Agent{id: "guest-" + c.System.Name, programs: p}
 	var err error
 	a.platform, err = platform.Start(ctx, platform.Options{
 		Dir: filepath.Join(options.work, "platform"), Listen: "127.0.0.1:0",

@@ -2,6 +2,7 @@ package specs
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -36,6 +37,18 @@ type impostor struct {
 	mu   sync.Mutex
 	next []byte // what it answers a request for the document with
 	once bool   // and only the first
+
+	update  *offer // what it offers as a task, nil for nothing
+	asked   chan struct{}
+	pieces  int
+	outcome chan wire.Outcome
+}
+
+// offer is a new guestd, or what is said to be one.
+type offer struct {
+	announced  wire.Update
+	executable []byte
+	key        ed25519.PrivateKey
 }
 
 // everybody lets in who knocks.
@@ -59,7 +72,7 @@ func platformIdentity() identity.Identity {
 // container, is over.
 func usurp(ctx context.Context) *impostor {
 	GinkgoHelper()
-	i := &impostor{id: agent.id, reports: make(chan state.Reported, 64)}
+	i := &impostor{id: agent.id, reports: make(chan state.Reported, 64), outcome: make(chan wire.Outcome, 1)}
 	DeferCleanup(func() {
 		i.close()
 		agent.pickUp()
@@ -95,7 +108,7 @@ func (i *impostor) open(ctx context.Context) error {
 		wire.Desired(i.id): i.document, wire.Reported(i.id): i.report,
 		// It can rotate no key: it has none.
 		wire.Key(i.id):   func(*nats.Msg) []byte { return []byte(`{"rotations":[]}`) },
-		wire.Tasks(i.id): func(*nats.Msg) []byte { return nil },
+		wire.Tasks(i.id): i.task, wire.Chunks(i.id): i.chunk, wire.Done(i.id): i.done,
 	} {
 		if _, err := i.conn.Subscribe(subject, func(m *nats.Msg) { _ = m.Respond(answer(m)) }); err != nil {
 			return fmt.Errorf("impostor: %w", err)
@@ -169,4 +182,88 @@ func (i *impostor) refusal(ctx context.Context, revision uint64, reason string) 
 			}
 		}
 	}
+}
+
+// offerTask is the name of the one task that an impostor has.
+const offerTask = "offer"
+
+// give has the guest take something for a new guestd and gives what the guest
+// says of it.
+func (i *impostor) give(ctx context.Context, o offer) wire.Outcome {
+	GinkgoHelper()
+	i.mu.Lock()
+	i.update = &o
+	i.mu.Unlock()
+	Expect(i.conn.Publish(wire.Taskbell(i.id), nil)).To(Succeed())
+	select {
+	case outcome := <-i.outcome:
+		return outcome
+	case <-ctx.Done():
+		Fail("the guest does not say what comes of the update")
+		return wire.Outcome{}
+	}
+}
+
+// reject has the guest see a task that another key signed, and sees that it
+// fetches nothing for it and asks anew.
+func (i *impostor) reject(ctx context.Context, o offer) {
+	GinkgoHelper()
+	i.mu.Lock()
+	i.update, i.asked, i.pieces = &o, make(chan struct{}, 16), 0
+	asked := i.asked
+	i.mu.Unlock()
+	Expect(i.conn.Publish(wire.Taskbell(i.id), nil)).To(Succeed())
+	for range 2 { // what it does with the first is done when it asks again
+		select {
+		case <-asked:
+		case o := <-i.outcome:
+			Fail(fmt.Sprintf("it does what another key signed, and answers %+v", o))
+		case <-ctx.Done():
+			Fail("the guest does not ask for its task")
+		}
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.update = nil
+	Expect(i.pieces).To(BeZero(), "it fetches what another key signed")
+}
+
+func (i *impostor) task(m *nats.Msg) []byte {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	q, err := wire.ParseQuestion(m.Data)
+	if err != nil || i.update == nil {
+		return nil
+	}
+	select {
+	case i.asked <- struct{}{}:
+	default:
+	}
+	sealed, err := wire.SealTask(i.update.key, wire.Task{ID: offerTask, Guest: i.id, Nonce: q.Nonce, Update: &i.update.announced})
+	if err != nil {
+		return nil
+	}
+	return sealed
+}
+
+func (i *impostor) chunk(m *nats.Msg) []byte {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	q, err := wire.ParseChunkRequest(m.Data)
+	if err != nil || i.update == nil || q.Offset >= int64(len(i.update.executable)) {
+		return nil
+	}
+	i.pieces++
+	rest := i.update.executable[q.Offset:]
+	return rest[:min(wire.MaxChunk, len(rest))]
+}
+
+func (i *impostor) done(m *nats.Msg) []byte {
+	if o, err := wire.ParseOutcome(m.Data); err == nil {
+		i.mu.Lock()
+		i.update = nil
+		i.mu.Unlock()
+		i.outcome <- o
+	}
+	return nil
 }

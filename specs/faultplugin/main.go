@@ -14,6 +14,9 @@
 // Under the name laggard it is the same for the section "laggard" with a short
 // deadline, and under the name cutoff it serves another section (see cutoff.go).
 //
+// With a few words added to its end it is a guestd that is no good (see
+// impostor.go).
+//
 // It is written against the protocol's description, docs/plugin-protocol.md,
 // and not with the agent's own code.
 package main
@@ -69,6 +72,8 @@ func main() {
 		case parentOfOne:
 			leave(true)
 			return
+		case "version", "run":
+			guestd(os.Args[1])
 		}
 	}
 	raw, err := io.ReadAll(os.Stdin)
