@@ -78,7 +78,7 @@ func (l life) serve(ctx context.Context, u *update.Updater, trial *update.Seat) 
 		System:  l.systemState(ctx, l.sys),
 		Version: version(), Target: target(),
 		Executable: l.executable, Sections: descriptions(l.sys),
-		Updater: u, Trial: trial, Log: log,
+		Updater: u, Trial: trial, Notes: l.notes, Log: log,
 	}
 	var err error
 	o.Line, o.Guest, err = l.line(l.layout, log)

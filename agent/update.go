@@ -25,6 +25,7 @@ type life struct {
 	layout     systems.Layout
 	executable string
 	level      slog.Level
+	notes      []string // what a person should know of the last update
 }
 
 // updater is that of the guestd installed as executable. What it says goes to
@@ -41,6 +42,7 @@ func (a app) updater(layout systems.Layout, executable string) *update.Updater {
 func (l life) live(ctx context.Context) error {
 	u := l.updater(l.layout, l.executable)
 	for {
+		l.notes = nil
 		if err := l.settle(ctx, u); err != nil {
 			return err
 		}
@@ -48,9 +50,7 @@ func (l life) live(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err != nil {
-			fmt.Fprintf(l.stderr, "guestd: update: %v\n", err)
-		}
+		l.note(err)
 		if proved {
 			continue
 		}
@@ -62,18 +62,25 @@ func (l life) live(ctx context.Context) error {
 
 // settle brings an update to its end. A new guestd that has the name takes
 // this process's place.
-func (l life) settle(ctx context.Context, u *update.Updater) error {
+func (l *life) settle(ctx context.Context, u *update.Updater) error {
 	if u.Proven() && !becomes {
-		return l.await(ctx, u)
+		l.note(l.await(ctx, u))
+		return nil
 	}
 	swapped, err := u.Settle()
-	if err != nil {
-		fmt.Fprintf(l.stderr, "guestd: update: %v\n", err)
-	}
+	l.note(err)
 	if swapped {
 		return become(l.executable)
 	}
 	return nil
+}
+
+// note has the daemon tell of an error that is no reason to end.
+func (l *life) note(err error) {
+	if err != nil {
+		fmt.Fprintf(l.stderr, "guestd: update: %v\n", err)
+		l.notes = append(l.notes, "update of guestd: "+err.Error())
+	}
 }
 
 // handOver is how long a service may take to be started anew by guestd replace.
