@@ -30,24 +30,24 @@ var _ = Describe("a change of the host name is whole", Label("transaction", "hos
 
 	It("whenever the daemon or its plugin is killed, a hundred times", Label("soak"), func(ctx SpecContext) {
 		s := newShears(ctx)
+		DeferCleanup(func() { AddReportEntry("kills", s.String()) }) // of a loop that is ended, too
 		for range manyKills {
 			s.cut(ctx, s.killDaemon)
 			s.cut(ctx, s.killPlugin)
 		}
-		AddReportEntry("kills", s.String())
 		Expect(s.undone).To(BeNumerically(">", 0), "no kill hit a change: nothing was tried")
 		Expect(s.struck).To(BeNumerically(">", manyKills/2), "hardly any plugin was killed")
 	}, SpecTimeout((2*manyKills+2)*killBudget))
 
 	It("whenever the power is cut", Label("soak", "reboot"), func(ctx SpecContext) {
 		s := newShears(ctx)
+		DeferCleanup(func() { AddReportEntry("power cuts", s.String()) })
 		// What the harness put there is not what is tried.
 		_, err := column.Guest.Raw(ctx, "sync")
 		Expect(err).NotTo(HaveOccurred())
 		for range manyCuts {
 			s.cut(ctx, s.powerCut)
 		}
-		AddReportEntry("power cuts", s.String())
 	}, SpecTimeout(manyCuts*(rebootTimeout+killBudget)))
 })
 
