@@ -3,6 +3,9 @@ package state_test
 import (
 	"encoding/json"
 	"errors"
+	"path"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"innkeeper/agent/state"
@@ -13,6 +16,7 @@ import (
 func FuzzParseDesired(f *testing.F) {
 	for _, seed := range []string{
 		`{"revision":1,"guest":"g","sections":{"hostname":{"name":"a","domain":"b.c"},"x":{"y":[1,{}]}}}`,
+		`{"revision":1,"guest":"g","sections":{"time":{"zone":"Europe/Rome","servers":["a.b","::1"],"correction":"step"}}}`,
 		`{"revision":1,"guest":"g","sections":{"hostname":{"name":"a","name":"b"}}}`,
 		`{"revision":1e3,"sections":null}`, `[[[[[[`, `{"a":1}x`, "\xff", `{"revision":1,`,
 	} {
@@ -52,6 +56,25 @@ func FuzzHostname(f *testing.F) {
 			if c <= ' ' || c > '~' || c == '_' || c == '/' || c == '\\' {
 				t.Fatalf("%q has %q in it and was accepted", h.FQDN(), c)
 			}
+		}
+	})
+}
+
+// A zone that is accepted names a file below the folder of the zones, and a
+// server is one word.
+func FuzzTime(f *testing.F) {
+	f.Add("America/Argentina/ComodRivadavia", "ntp.example")
+	f.Add("Etc/GMT+12", "2001:db8::123")
+	f.Add("../../etc/shadow", "a b")
+	f.Fuzz(func(t *testing.T, zone, server string) {
+		if (state.Time{Zone: zone, Servers: []string{server}}).Validate() != nil {
+			return
+		}
+		if zone != "" && !filepath.IsLocal(zone) || path.Clean("/"+zone) != "/"+zone {
+			t.Fatalf("the zone %q was accepted", zone)
+		}
+		if len(strings.Fields(server)) != 1 || strings.ContainsAny(server, "#!;%*\"'\\/\n") {
+			t.Fatalf("the server %q was accepted", server)
 		}
 	})
 }

@@ -61,7 +61,7 @@ func (r *LogRetention) validate(ps *problems) {
 }
 
 func (t LogTarget) validate(path string, ps *problems) {
-	switch problem := logHostProblem(t.Host); {
+	switch problem := hostProblem(t.Host); {
 	case t.Host == "":
 		ps.add(path+".host", "is missing")
 	case problem != "":
@@ -98,7 +98,7 @@ func (t LogTarget) validateTLS(path string, ps *problems) {
 		ps.add(path+".ca", "%s", problem)
 	}
 	_, notAddress := netip.ParseAddr(t.Host)
-	switch problem := logNameProblem(t.Name); {
+	switch problem := dnsNameProblem(t.Name); {
 	case t.Name == "" && notAddress == nil:
 		ps.add(path+".name", "is missing: the host is an address, and certificates are checked for a name")
 	case t.Name != "" && problem != "":
@@ -120,8 +120,8 @@ func (t LogTarget) validateSelection(path string, ps *problems) {
 	}
 }
 
-// logHostProblem says why s is neither an address nor a DNS name, or nothing.
-func logHostProblem(s string) string {
+// hostProblem says why s is neither an address nor a DNS name, or nothing.
+func hostProblem(s string) string {
 	if addr, err := netip.ParseAddr(s); err == nil {
 		switch {
 		case addr.Zone() != "":
@@ -131,10 +131,10 @@ func logHostProblem(s string) string {
 		}
 		return ""
 	}
-	return logNameProblem(s)
+	return dnsNameProblem(s)
 }
 
-func logNameProblem(s string) string {
+func dnsNameProblem(s string) string {
 	if len(s) > 253 {
 		return quoted(s) + " is longer than 253 characters"
 	}

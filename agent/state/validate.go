@@ -33,6 +33,13 @@ var validators = map[string]func(raw json.RawMessage) error{
 		}
 		return n.Validate()
 	},
+	"time": func(raw json.RawMessage) error {
+		var t Time
+		if err := DecodeSection("time", raw, &t); err != nil {
+			return err
+		}
+		return t.Validate()
+	},
 }
 
 // Validate says all that is wrong with the document, as an *InvalidError, or
