@@ -5,8 +5,12 @@ package sysconfig
 
 import "strings"
 
-// NetworkFile holds HOSTNAME, GATEWAY and GATEWAYDEV.
-const NetworkFile = "/etc/sysconfig/network"
+const (
+	// NetworkFile holds HOSTNAME, GATEWAY and GATEWAYDEV.
+	NetworkFile = "/etc/sysconfig/network"
+	// ClockFile holds ZONE, and in UTC whether the hardware's clock shows UTC.
+	ClockFile = "/etc/sysconfig/clock"
+)
 
 // Get is the last value given to key, and whether there is one.
 func Get(text, key string) (string, bool) {
