@@ -1,11 +1,14 @@
 package specs
 
 import (
+	"time"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
 	"innkeeper/agent/state"
 	"innkeeper/harness/guest"
+	"innkeeper/harness/lab"
 )
 
 // One reboot serves several specs: it costs more than all of them together.
@@ -15,15 +18,30 @@ var _ = Describe("after a reboot", Ordered, Label("reboot"), func() {
 		revision uint64
 		before   state.Agent
 		logs     state.LogTarget
+		clock    state.Time
+		rebooted time.Time
 	)
 
 	BeforeAll(func(ctx SpecContext) {
 		name = named(ctx)
+		sections := hostname(name)
 		if len(sys().Tools.Logging.Formats) > 0 {
-			logs, _ = logged(ctx)
+			logs = target(protocols()[0])
+			sections["logging"] = state.Logging{Targets: []state.LogTarget{logs}}
+		}
+		if len(sys().Tools.Time.Zone) > 0 {
+			clock.Zone = "America/Caracas"
+			if len(sys().Tools.Time.Follows) > 0 {
+				clock.Servers = []string{timeServer}
+			}
+			sections["time"] = clock
+		}
+		for section, is := range agent.settle(ctx, agent.choose(ctx, sections)).Sections {
+			Expect(is.Status).To(Equal(state.InSync), "%s: %s", section, is.Message)
 		}
 		now := agent.now(ctx)
 		revision, before = now.Revision, now.Agent
+		rebooted = time.Now()
 		reboot(ctx)
 	}, NodeTimeout(rebootTimeout+3*settleTimeout))
 
@@ -50,6 +68,21 @@ var _ = Describe("after a reboot", Ordered, Label("reboot"), func() {
 			text := record("after a reboot")
 			writeLog(ctx, "local3", "warning", text)
 			awaitRecord(ctx, logs.Protocol, text)
+		}, SpecTimeout(2*startTimeout))
+	}
+
+	if len(sys().Tools.Time.Zone) > 0 {
+		It("the zone and the servers are kept, and nothing is left to change", Label("time"), func(ctx SpecContext) {
+			agent.awaitStart(ctx, before)
+			report := agent.settle(ctx, revision)
+			expectTimed(report)
+			Expect(report.Sections["time"].Changes).To(BeEmpty())
+			expectZone(ctx, clock.Zone)
+			if len(clock.Servers) > 0 {
+				expectFollows(ctx, clock.Servers...)
+				_, err := column.Lab.NTP().WaitRequest(ctx, func(r lab.TimeRequest) bool { return r.At.After(rebooted) })
+				Expect(err).NotTo(HaveOccurred())
+			}
 		}, SpecTimeout(2*startTimeout))
 	}
 })

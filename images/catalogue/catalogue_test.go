@@ -3,6 +3,7 @@ package catalogue_test
 import (
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -67,6 +68,10 @@ func tools(t *testing.T, tools system.Tools) {
 	}
 	if (len(tools.Logging.Formats) > 0) != (len(tools.Logging.Write) > 0) {
 		t.Error("there is a way to write to the log without a word on where it can go, or the other way round")
+	}
+	if can := tools.Time; len(can.Zone) > 0 && (!slices.Contains(can.SetZone, "{{zone}}") || len(can.Files) == 0) ||
+		len(can.Zone) == 0 && len(can.Follows)+len(can.Corrections) > 0 || len(can.Follows) == 0 && len(can.Corrections) > 0 {
+		t.Error("what the tools say of the time is not whole")
 	}
 	for _, c := range append([]system.Check{tools.Service}, tools.Hostname...) {
 		want := strings.NewReplacer("{{name}}", "n", "{{domain}}", "d", "{{fqdn}}", "n.d").Replace(c.Want)

@@ -84,6 +84,13 @@ var System = system.System{
 			Facilities: true, Severity: true,
 			Files: []string{"/etc/rsyslog.d/10-guestd.conf", "/etc/systemd/journald.conf.d/90-guestd.conf"},
 		},
+		Time: system.Time{
+			Zone:        []string{"timedatectl", "show", "--property=Timezone", "--value"},
+			SetZone:     []string{"timedatectl", "set-timezone", "{{zone}}"},
+			Follows:     []string{"chronyc", "-N", "sources"},
+			Corrections: []string{"step", "slew"},
+			Files:       []string{"/etc/localtime", "/etc/chrony.conf"},
+		},
 		Service: system.Check{
 			Title:   "systemd's word on guestd: enabled and running",
 			Command: []string{"systemctl", "show", "--property=ActiveState,UnitFileState", "guestd.service"},

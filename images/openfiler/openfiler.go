@@ -67,6 +67,14 @@ var System = system.System{
 			Facilities: true, Severity: true,
 			Files: []string{"/etc/rsyslog.conf"},
 		},
+		Time: system.Time{
+			Zone: []string{"sh", "-c", ". /etc/sysconfig/clock; echo \"$ZONE\""},
+			SetZone: []string{
+				"sh", "-c", `sed -i "s|^ZONE=.*|ZONE=\"$0\"|" /etc/sysconfig/clock && cp --remove-destination "/usr/share/zoneinfo/$0" /etc/localtime`,
+				"{{zone}}",
+			},
+			Files: []string{"/etc/sysconfig/clock", "/etc/localtime"},
+		},
 		Service: system.Check{
 			Title:   "guestd on at run level 3, and running",
 			Command: []string{"sh", "-c", "chkconfig --list guestd && service guestd status"},

@@ -15,6 +15,9 @@ var files embed.FS
 // config is one line of PHP that prints the configured names.
 const config = `require_once("config.inc"); echo config_get_path("system/hostname"), " ", config_get_path("system/domain"), "\n";`
 
+// setZone is what the page General Setup does with a zone, in one line of PHP.
+const setZone = `require_once("config.inc"); require_once("system.inc"); config_set_path("system/timezone", $argv[1]); write_config("General Setup"); system_timezone_configure();`
+
 // System is pfSense CE 2.7.2. The lookalike has a Linux kernel beneath doubles
 // of FreeBSD's commands and of pfSense's PHP; what it leaves unproven is in
 // docs/systems-pfsense.md.
@@ -79,6 +82,11 @@ var System = system.System{
 			Formats: map[string]string{"udp": "rfc5424"},
 			Targets: 3,
 			Files:   []string{"/cf/conf/config.xml", "/var/etc/syslog.d/pfSense.conf"},
+		},
+		Time: system.Time{
+			Zone:    []string{"cat", "/var/db/zoneinfo"},
+			SetZone: []string{"/usr/local/bin/php", "-r", setZone, "{{zone}}"},
+			Files:   []string{"/cf/conf/config.xml", "/var/db/zoneinfo", "/etc/localtime"},
 		},
 		Service: system.Check{
 			Title:   "a start script that pfSense runs, and the process",

@@ -123,6 +123,8 @@ type Tools struct {
 	HostnameState []string
 	// Logging is the system's own log.
 	Logging Logging
+	// Time is the system's own clock.
+	Time Time
 	// Service is the command that says whether guestd runs as a service.
 	Service Check
 	// RestartService restarts guestd by the system's own means, as ssh runs it.

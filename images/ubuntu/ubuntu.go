@@ -74,6 +74,13 @@ var System = system.System{
 			Facilities: true, Severity: true,
 			Files: []string{"/etc/rsyslog.d/10-guestd.conf", "/etc/systemd/journald.conf.d/90-guestd.conf"},
 		},
+		Time: system.Time{
+			Zone:        []string{"timedatectl", "show", "--property=Timezone", "--value"},
+			SetZone:     []string{"timedatectl", "set-timezone", "{{zone}}"},
+			Follows:     []string{"timedatectl", "show-timesync", "--property=SystemNTPServers", "--value"},
+			Corrections: []string{"step"},
+			Files:       []string{"/etc/localtime", "/etc/timezone", "/etc/systemd/timesyncd.conf.d/90-guestd.conf"},
+		},
 		Service: system.Check{
 			Title:   "systemd's word on guestd: enabled and running",
 			Command: []string{"systemctl", "show", "--property=ActiveState,UnitFileState", "guestd.service"},

@@ -8,6 +8,7 @@ import (
 	"innkeeper/agent/guest"
 	"innkeeper/agent/mechanisms/osrelease"
 	"innkeeper/agent/service"
+	"innkeeper/agent/systems/clock"
 	"innkeeper/agent/systems/hostname"
 	"innkeeper/agent/systems/logging"
 	"innkeeper/agent/systems/section"
@@ -30,6 +31,7 @@ func (System) Sections() map[string]section.Section {
 	return map[string]section.Section{
 		"hostname": hostname.SystemdFull(),
 		"logging":  logging.Systemd(),
+		"time":     clock.CentOS(),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"innkeeper/agent/guest"
 	"innkeeper/agent/service"
+	"innkeeper/agent/systems/clock"
 	"innkeeper/agent/systems/hostname"
 	"innkeeper/agent/systems/logging"
 	"innkeeper/agent/systems/section"
@@ -31,6 +32,7 @@ func (System) Sections() map[string]section.Section {
 	return map[string]section.Section{
 		"hostname": hostname.Sysconfig(),
 		"logging":  logging.Sysvinit(),
+		"time":     clock.Openfiler(),
 	}
 }
 

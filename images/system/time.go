@@ -1,0 +1,34 @@
+package system
+
+import "slices"
+
+// Time says how a system's own tools tell and set its zone, and what the system
+// can do about NTP servers.
+type Time struct {
+	// Zone prints the name of the zone in force, run through Exec. Without it,
+	// the section is not supported.
+	Zone []string
+	// SetZone sets the zone that is put in the place of {{zone}}, as an owner
+	// does by hand, run through Exec.
+	SetZone []string
+	// Follows prints the servers that the clock follows, run through Exec;
+	// without it, none can be chosen.
+	Follows []string
+	// Corrections are the ways of a correction that can be chosen ("step",
+	// "slew").
+	Corrections []string
+	// Files are the files whose content and time must not move when the same
+	// is chosen again, as ssh sees them.
+	Files []string
+}
+
+// ByHand is the argv of SetZone for one zone.
+func (t Time) ByHand(zone string) []string {
+	argv := slices.Clone(t.SetZone)
+	for i, word := range argv {
+		if word == "{{zone}}" {
+			argv[i] = zone
+		}
+	}
+	return argv
+}

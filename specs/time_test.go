@@ -1,0 +1,218 @@
+package specs
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"innkeeper/agent/state"
+	"innkeeper/harness/guest"
+	"innkeeper/harness/lab"
+)
+
+const (
+	// timeServer is the lab's time server, by name.
+	timeServer = "ntp.lab.test"
+	// lead is how far the lab's time server goes ahead: more than any system
+	// corrects unseen, less than what others have to notice.
+	lead = time.Minute
+	// syncTimeout is from the start of a system's NTP daemon to a clock that
+	// was set.
+	syncTimeout = 60 * time.Second
+)
+
+// The zones of the specs. They have no summer time, so that what the clock
+// shows tells them apart on any day.
+var zoneOffsets = map[string]string{"Asia/Kolkata": "+0530", "Asia/Kathmandu": "+0545", "America/Caracas": "-0400"}
+
+var _ = Describe("time", Label("time"), func() {
+	// What a system cannot do has no specs there but the one that it says so;
+	// the report shows a dash.
+	can := sys().Tools.Time
+	if len(can.Zone) == 0 || len(can.Follows) == 0 || len(can.Corrections) < 2 {
+		It("says before it touches anything what the system cannot do", func(ctx SpecContext) {
+			name := named(ctx)
+			for path, beyond := range beyond() {
+				report := agent.settle(ctx, agent.choose(ctx, timed(name, beyond)))
+				Expect(report.Sections["time"].Status).To(Equal(state.Unsupported), report.Sections["time"].Message)
+				if len(can.Zone) > 0 {
+					Expect(report.Sections["time"].Message).To(HavePrefix(path + ": "))
+				}
+			}
+		}, SpecTimeout(4*settleTimeout))
+	}
+	if len(can.Zone) == 0 {
+		return
+	}
+
+	It("sets a zone that the system's own tool and clock then show", func(ctx SpecContext) {
+		name := named(ctx)
+		expectTimed(agent.settle(ctx, agent.choose(ctx, timed(name, state.Time{Zone: "Asia/Kathmandu"}))))
+		expectZone(ctx, "Asia/Kathmandu")
+	}, SpecTimeout(3*settleTimeout))
+
+	if len(can.Follows) > 0 {
+		It("follows the chosen server, which puts a wrong clock right", func(ctx SpecContext) {
+			name := named(ctx)
+			DeferCleanup(func(ctx SpecContext) {
+				column.Lab.NTP().Shift(0)
+				setClock(ctx)
+			}, NodeTimeout(settleTimeout))
+			column.Lab.NTP().Shift(lead)
+			began := time.Now()
+			chosen := state.Time{Servers: []string{timeServer}}
+			if len(can.Corrections) > 0 {
+				chosen.Correction = can.Corrections[0]
+			}
+			expectTimed(agent.settle(ctx, agent.choose(ctx, timed(name, chosen))))
+			_, err := column.Lab.NTP().WaitRequest(ctx, func(r lab.TimeRequest) bool { return r.At.After(began) })
+			Expect(err).NotTo(HaveOccurred())
+			Eventually(ctx, ahead).WithTimeout(syncTimeout).WithPolling(time.Second).
+				Should(BeNumerically("~", lead, lead/4), "the clock does not show the server's time")
+			expectFollows(ctx, timeServer)
+
+			var actual state.TimeActual
+			report := agent.settle(ctx, agent.choose(ctx, timed(name, chosen)))
+			expectTimed(report)
+			Expect(json.Unmarshal(report.Sections["time"].Actual, &actual)).To(Succeed())
+			Expect(actual.Servers).To(Equal(chosen.Servers))
+			Expect(actual.Source).NotTo(BeEmpty(), "the report names no source")
+			Expect(actual.OffsetSeconds).NotTo(BeNil(), "the report tells no offset")
+			Expect(math.Abs(*actual.OffsetSeconds)).To(BeNumerically("<", 2*lead.Seconds()))
+		}, SpecTimeout(4*settleTimeout))
+	}
+
+	It("writes nothing when the same is chosen again", func(ctx SpecContext) {
+		chosen, name := inTime(ctx)
+		before, err := column.Guest.Stamps(ctx, can.Files)
+		Expect(err).NotTo(HaveOccurred())
+
+		report := agent.settle(ctx, agent.choose(ctx, timed(name, chosen)))
+		expectTimed(report)
+		Expect(report.Sections["time"].Changes).To(BeEmpty())
+		after, err := column.Guest.Stamps(ctx, can.Files)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(after).To(Equal(before), "something was written")
+	}, SpecTimeout(3*settleTimeout))
+
+	It("refuses a bad zone and a bad server with the field's path and keeps the old ones", func(ctx SpecContext) {
+		chosen, name := inTime(ctx)
+		unknown := chosen
+		unknown.Zone = "Mars/Olympus"
+		report := agent.settle(ctx, agent.choose(ctx, timed(name, unknown)))
+		Expect(report.Sections["time"].Status).To(Equal(state.Failed), report.Sections["time"].Message)
+		Expect(report.Sections["time"].Message).To(HavePrefix("time.zone: "))
+
+		invalid := state.Time{Zone: "../UTC", Servers: []string{timeServer, "10.0.0.300"}}
+		refused := agent.choose(ctx, timed(name, invalid))
+		report = agent.await(ctx, settleTimeout, "a refusal", func(r state.Reported) bool {
+			return r.Refused != nil && r.Refused.Revision == refused
+		})
+		Expect(report.Refused.Reasons).To(ContainElements(HavePrefix("time.zone: "), HavePrefix("time.servers[1]: ")))
+		expectZone(ctx, chosen.Zone)
+		if len(chosen.Servers) > 0 {
+			expectFollows(ctx, chosen.Servers...)
+		}
+	}, SpecTimeout(4*settleTimeout))
+
+	It("finds a zone that was set by hand", func(ctx SpecContext) {
+		chosen, name := inTime(ctx)
+		_, err := column.Guest.Run(ctx, can.ByHand("America/Caracas")...)
+		Expect(err).NotTo(HaveOccurred())
+		expectZone(ctx, "America/Caracas")
+
+		report := agent.settle(ctx, agent.choose(ctx, timed(name, chosen)))
+		expectTimed(report)
+		Expect(report.Sections["time"].Changes).NotTo(BeEmpty())
+		expectZone(ctx, chosen.Zone)
+	}, SpecTimeout(3*settleTimeout))
+})
+
+// beyond are values that the system cannot do, by the path of the field.
+func beyond() map[string]state.Time {
+	can := sys().Tools.Time
+	switch {
+	case len(can.Zone) == 0:
+		return map[string]state.Time{"time": {Zone: "Asia/Kolkata"}}
+	case len(can.Follows) == 0:
+		return map[string]state.Time{"time.servers": {Servers: []string{timeServer}}}
+	}
+	values := map[string]state.Time{}
+	for _, way := range []string{state.TimeStep, state.TimeSlew} {
+		if !slices.Contains(can.Corrections, way) {
+			values["time.correction"] = state.Time{Servers: []string{timeServer}, Correction: way}
+		}
+	}
+	return values
+}
+
+func timed(name guest.Names, t state.Time) map[string]any {
+	sections := hostname(name)
+	sections["time"] = t
+	return sections
+}
+
+// inTime tells a value that is chosen and in sync. Specs that need some value
+// share it.
+func inTime(ctx SpecContext) (state.Time, guest.Names) {
+	GinkgoHelper()
+	name := named(ctx)
+	chosen := state.Time{Zone: "Asia/Kolkata"}
+	if len(sys().Tools.Time.Follows) > 0 {
+		chosen.Servers = []string{timeServer}
+	}
+	expectTimed(agent.settle(ctx, agent.choose(ctx, timed(name, chosen))))
+	return chosen, name
+}
+
+func expectTimed(r state.Reported) {
+	GinkgoHelper()
+	Expect(r.Sections["time"].Status).To(Equal(state.InSync), r.Sections["time"].Message)
+}
+
+// expectZone asks the system's own tool, and a clock that is started anew.
+func expectZone(ctx SpecContext, zone string) {
+	GinkgoHelper()
+	out, err := column.Guest.Run(ctx, sys().Tools.Time.Zone...)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(strings.Fields(out.Stdout)).To(ContainElement(zone))
+	out, err = column.Guest.Run(ctx, "date", "+%z")
+	Expect(err).NotTo(HaveOccurred())
+	Expect(strings.TrimSpace(out.Stdout)).To(Equal(zoneOffsets[zone]), "what the clock of %s shows", zone)
+}
+
+// expectFollows asks the system's own tool whom the clock follows.
+func expectFollows(ctx SpecContext, servers ...string) {
+	GinkgoHelper()
+	out, err := column.Guest.Run(ctx, sys().Tools.Time.Follows...)
+	Expect(err).NotTo(HaveOccurred())
+	for _, server := range servers {
+		Expect(strings.Fields(out.Stdout)).To(ContainElement(server))
+	}
+}
+
+// ahead is how far the guest's clock is ahead of this machine's, to a second or
+// so.
+func ahead(ctx context.Context) (time.Duration, error) {
+	out, err := column.Guest.Script(ctx, "date +%s")
+	if err != nil {
+		return 0, err
+	}
+	seconds, err := strconv.ParseInt(strings.TrimSpace(out.Stdout), 10, 64)
+	return time.Until(time.Unix(seconds, 0)), err
+}
+
+// setClock sets the guest's clock to this machine's.
+func setClock(ctx SpecContext) {
+	GinkgoHelper()
+	_, err := column.Guest.Script(ctx, fmt.Sprintf("date -u -s @%d", time.Now().Unix()))
+	Expect(err).NotTo(HaveOccurred())
+}
