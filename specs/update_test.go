@@ -22,7 +22,7 @@ import (
 // megabytes fetched, started to say what it is, tried, and started again.
 const updateTimeout = 3 * startTimeout
 
-var _ = Describe("a new guestd", Label("update", "fault", "soak"), Ordered, ContinueOnFailure, func() {
+var _ = Describe("a new guestd", Label("update", "fault"), Ordered, ContinueOnFailure, func() {
 	var before state.Reported
 
 	BeforeAll(func(ctx SpecContext) {
@@ -56,7 +56,7 @@ var _ = Describe("a new guestd", Label("update", "fault", "soak"), Ordered, Cont
 		Expect(installed(ctx)).To(Equal(stamps), "a program was written")
 	}, SpecTimeout(updateTimeout))
 
-	It("that ends by itself is given up, and the old one comes back", func(ctx SpecContext) {
+	It("that ends by itself is given up, and the old one comes back", Label("soak"), func(ctx SpecContext) {
 		stamps := installed(ctx)
 		s, err := agent.platform.Update(ctx, agent.id, broken("crash"))
 		Expect(err).To(MatchError(ContainSubstring("it ended 3 times by itself, the last time with exit status 3")))
@@ -65,7 +65,7 @@ var _ = Describe("a new guestd", Label("update", "fault", "soak"), Ordered, Cont
 		Expect(installed(ctx)).To(Equal(stamps), "a program was written")
 	}, SpecTimeout(updateTimeout))
 
-	It("that never reaches the platform and does not end is given up, and the old one comes back", func(ctx SpecContext) {
+	It("that never reaches the platform and does not end is given up, and the old one comes back", Label("soak"), func(ctx SpecContext) {
 		u := broken("hang")
 		u.Window = 15 * time.Second
 		_, err := agent.platform.Update(ctx, agent.id, u)
@@ -76,7 +76,7 @@ var _ = Describe("a new guestd", Label("update", "fault", "soak"), Ordered, Cont
 		Expect(processes.Stdout).NotTo(ContainSubstring("guestd.new"), "the new one still runs")
 	}, SpecTimeout(updateTimeout))
 
-	It("that was being tried when the machine was started anew is given up", Label("reboot"), func(ctx SpecContext) {
+	It("that was being tried when the machine was started anew is given up", Label("soak", "reboot"), func(ctx SpecContext) {
 		u := broken("hang")
 		u.Window = time.Hour
 		trying, cancel := context.WithCancel(ctx)
@@ -96,7 +96,7 @@ var _ = Describe("a new guestd", Label("update", "fault", "soak"), Ordered, Cont
 		expectOld(ctx, before)
 	}, SpecTimeout(rebootTimeout+updateTimeout))
 
-	It("takes the old one's place once it has reached the platform", func(ctx SpecContext) {
+	It("takes the old one's place once it has reached the platform", Label("soak"), func(ctx SpecContext) {
 		u := another(before.Agent.Version)
 		done, err := agent.platform.Update(ctx, agent.id, u)
 		Expect(err).NotTo(HaveOccurred())
