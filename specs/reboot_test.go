@@ -39,6 +39,13 @@ var _ = Describe("after a reboot", Ordered, Label("reboot"), func() {
 		for section, is := range agent.settle(ctx, agent.choose(ctx, sections)).Sections {
 			Expect(is.Status).To(Equal(state.InSync), "%s: %s", section, is.Message)
 		}
+		if sys().Tools.Network.Managed {
+			sections := network(name, state.Network{Interfaces: []state.Interface{card(kept)}})
+			if len(sys().Tools.Logging.Formats) > 0 {
+				sections["logging"] = state.Logging{Targets: []state.LogTarget{logs}}
+			}
+			expectNetwork(agent.settle(ctx, agent.choose(ctx, sections)))
+		}
 		now := agent.now(ctx)
 		revision, before = now.Revision, now.Agent
 		rebooted = time.Now()
@@ -58,6 +65,16 @@ var _ = Describe("after a reboot", Ordered, Label("reboot"), func() {
 		Expect(report.Sections["hostname"].Changes).To(BeEmpty())
 		expectName(ctx, name, true)
 	}, SpecTimeout(2*startTimeout))
+
+	if sys().Tools.Network.Managed {
+		It("the network is as it was chosen, and nothing is left to change", Label("network"), func(ctx SpecContext) {
+			agent.awaitStart(ctx, before)
+			report := agent.settle(ctx, revision)
+			expectNetwork(report)
+			Expect(report.Sections["network"].Changes).To(BeEmpty())
+			expectAnswers(ctx, kept)
+		}, SpecTimeout(2*startTimeout))
+	}
 
 	if len(sys().Tools.Logging.Formats) > 0 {
 		It("the log goes where it was chosen, and nothing is left to change", Label("logging"), func(ctx SpecContext) {

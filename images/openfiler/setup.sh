@@ -22,3 +22,5 @@ mkdir -p /var/lib/dhclient
 # The DHCP client writes it.
 rm -f /etc/resolv.conf
 : >/etc/resolv.conf
+# Debian has it elsewhere than the initscripts look.
+[ -e /usr/sbin/arping ] || ln -s ../bin/arping /usr/sbin/arping

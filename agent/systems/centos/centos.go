@@ -11,6 +11,7 @@ import (
 	"innkeeper/agent/systems/clock"
 	"innkeeper/agent/systems/hostname"
 	"innkeeper/agent/systems/logging"
+	"innkeeper/agent/systems/network"
 	"innkeeper/agent/systems/section"
 	"innkeeper/agent/systems/system"
 )
@@ -30,6 +31,7 @@ func (System) Layout() system.Layout { return system.LinuxLayout() }
 func (System) Sections() map[string]section.Section {
 	return map[string]section.Section{
 		"hostname": hostname.SystemdFull(),
+		"network":  network.NetworkManager(),
 		"logging":  logging.Systemd(),
 		"time":     clock.CentOS(),
 	}

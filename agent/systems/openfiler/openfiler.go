@@ -12,6 +12,7 @@ import (
 	"innkeeper/agent/systems/clock"
 	"innkeeper/agent/systems/hostname"
 	"innkeeper/agent/systems/logging"
+	"innkeeper/agent/systems/network"
 	"innkeeper/agent/systems/section"
 	"innkeeper/agent/systems/system"
 )
@@ -31,6 +32,7 @@ func (System) Layout() system.Layout { return system.LinuxLayout() }
 func (System) Sections() map[string]section.Section {
 	return map[string]section.Section{
 		"hostname": hostname.Sysconfig(),
+		"network":  network.Sysconfig(),
 		"logging":  logging.Sysvinit(),
 		"time":     clock.Openfiler(),
 	}

@@ -10,6 +10,7 @@ import (
 	"innkeeper/agent/systems/clock"
 	"innkeeper/agent/systems/hostname"
 	"innkeeper/agent/systems/logging"
+	"innkeeper/agent/systems/network"
 	"innkeeper/agent/systems/section"
 	"innkeeper/agent/systems/system"
 )
@@ -29,6 +30,7 @@ func (System) Layout() system.Layout { return system.LinuxLayout() }
 func (System) Sections() map[string]section.Section {
 	return map[string]section.Section{
 		"hostname": hostname.SystemdShort(),
+		"network":  network.Netplan(),
 		"logging":  logging.Systemd(),
 		"time":     clock.Ubuntu(),
 	}

@@ -45,6 +45,37 @@ func newMachine(t *testing.T, files map[string]string) *machine {
 	return m
 }
 
+// What ifup-aliases of initscripts does for the files eth0:*.
+func TestAliases(t *testing.T) {
+	const dir = "etc/sysconfig/network-scripts/"
+	m := newMachine(t, map[string]string{
+		eth0:                 "DEVICE=eth0\nBOOTPROTO=dhcp\nNOZEROCONF=yes\n",
+		dir + "ifcfg-eth0:1": "DEVICE=eth0:1\nONBOOT=yes\nIPADDR=192.0.2.7\nNETMASK=255.255.255.0\n",
+		dir + "ifcfg-eth0:2": "DEVICE=eth0:2\nONPARENT=no\nIPADDR=192.0.2.8\nNETMASK=255.255.255.0\n",
+		dir + "ifcfg-eth01":  "DEVICE=eth01\nIPADDR=192.0.2.9\n",
+	})
+	if status := m.Up([]string{"eth0"}); status != 0 {
+		t.Fatalf("status %d, %s%s", status, m.out.String(), m.err.String())
+	}
+	want := []string{
+		"/usr/sbin/arping -q -c 2 -w 3 -D -I eth0 192.0.2.7",
+		"/sbin/ip addr add 192.0.2.7/24 brd + dev eth0 label eth0:1",
+	}
+	if got := m.ran[1:]; strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("ran %q", got)
+	}
+	taken := *m.Machine
+	taken.Run = func(argv ...string) error {
+		if argv[0] == "/usr/sbin/arping" {
+			return errors.New("an answer")
+		}
+		return m.Run(argv...)
+	}
+	if status := taken.Up([]string{"eth0"}); status != 1 || !strings.Contains(m.out.String(), "Error, some other host already uses address 192.0.2.7.") {
+		t.Errorf("status %d, %s", status, m.out.String())
+	}
+}
+
 const eth0 = "etc/sysconfig/network-scripts/ifcfg-eth0"
 
 func TestUp(t *testing.T) {

@@ -3,6 +3,7 @@ package ifcfg
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -36,10 +37,41 @@ func (m *Machine) Up(args []string) int {
 	} else {
 		status = m.fixed(c, dev)
 	}
+	if status == 0 {
+		status = m.aliases(dev)
+	}
 	if status == 0 && c["NOZEROCONF"] == "" && dev != "lo" && (c.dynamic() || c["IPADDR"] != "") {
 		m.ip("route", "replace", "169.254.0.0/16", "dev", dev)
 	}
 	return status
+}
+
+// aliases is ifup-aliases, which ifup-post runs: the further addresses of an
+// interface, each in a file of its own.
+func (m *Machine) aliases(parent string) int {
+	files, err := filepath.Glob(m.path(scriptsDir, "ifcfg-"+parent+":*"))
+	if err != nil {
+		return 1 // of a bad pattern, which no interface's name makes
+	}
+	for _, file := range files {
+		c, err := m.load(filepath.Base(file))
+		if err != nil || c == nil || c["ONPARENT"] == "no" {
+			continue
+		}
+		p, err := c.prefix()
+		if err != nil {
+			fmt.Fprintf(m.Out, "error in %s: didn't specify device or ipaddr\n", filepath.Base(file))
+			continue
+		}
+		if m.Run("/usr/sbin/arping", "-q", "-c", "2", "-w", "3", "-D", "-I", parent, p.Addr().String()) != nil {
+			fmt.Fprintf(m.Out, "Error, some other host already uses address %s.\n", p.Addr())
+			return 1
+		}
+		if m.ip("addr", "add", p.String(), "brd", "+", "dev", parent, "label", c["DEVICE"]) != nil {
+			fmt.Fprintf(m.Out, "error adding address %s for %s.\n", p.Addr(), c["DEVICE"])
+		}
+	}
+	return 0
 }
 
 // begin does what both commands begin with. Without a Config the status is final.
