@@ -36,15 +36,11 @@ var _ = Describe("after a reboot", Ordered, Label("reboot"), func() {
 			}
 			sections["time"] = clock
 		}
+		if sys().Tools.Network.Managed {
+			sections["network"] = state.Network{Interfaces: []state.Interface{card(kept)}}
+		}
 		for section, is := range agent.settle(ctx, agent.choose(ctx, sections)).Sections {
 			Expect(is.Status).To(Equal(state.InSync), "%s: %s", section, is.Message)
-		}
-		if sys().Tools.Network.Managed {
-			sections := network(name, state.Network{Interfaces: []state.Interface{card(kept)}})
-			if len(sys().Tools.Logging.Formats) > 0 {
-				sections["logging"] = state.Logging{Targets: []state.LogTarget{logs}}
-			}
-			expectNetwork(agent.settle(ctx, agent.choose(ctx, sections)))
 		}
 		now := agent.now(ctx)
 		revision, before = now.Revision, now.Agent
