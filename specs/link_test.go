@@ -1,9 +1,6 @@
 package specs
 
 import (
-	"fmt"
-	"time"
-
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
@@ -40,24 +37,4 @@ var _ = Describe("the line to the platform", Label("link", "hostname", "fault"),
 		report := agent.awaitStart(ctx, before)
 		Expect(report.Revision).To(Equal(revision), "the document was kept on disk")
 	}, SpecTimeout(3*settleTimeout))
-
-	It("keeps what was accepted in force while the platform is gone, across a restart of the machine", Label("soak", "reboot"), func(ctx SpecContext) {
-		name := named(ctx)
-		now := agent.now(ctx)
-		agent.hangUp()
-		DeferCleanup(agent.pickUp)
-		reboot(ctx)
-		expectName(ctx, name, true)
-		Eventually(ctx, func(g Gomega) {
-			out, err := column.Guest.Run(ctx, sys().Tools.Agent, "status")
-			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(out.Stdout).To(MatchRegexp(`hostname\s+in-sync`), "it waits for the platform")
-			g.Expect(out.Stdout).To(ContainSubstring("not connected"))
-			g.Expect(out.Stdout).To(ContainSubstring(fmt.Sprintf("revision %d", now.Revision)))
-		}).WithTimeout(startTimeout).WithPolling(3 * time.Second).Should(Succeed())
-		agent.pickUp()
-
-		report := agent.awaitStart(ctx, now.Agent)
-		Expect(report.Revision).To(Equal(now.Revision), "the document was kept on disk")
-	}, SpecTimeout(rebootTimeout+3*settleTimeout))
 })
