@@ -30,10 +30,7 @@ var _ = Describe("after a reboot", Ordered, Label("reboot"), func() {
 			sections["logging"] = state.Logging{Targets: []state.LogTarget{logs}}
 		}
 		if len(sys().Tools.Time.Zone) > 0 {
-			clock.Zone = "America/Caracas"
-			if len(sys().Tools.Time.Follows) > 0 {
-				clock.Servers = []string{timeServer}
-			}
+			clock = usual()
 			sections["time"] = clock
 		}
 		if sys().Tools.Network.Managed {
