@@ -22,7 +22,7 @@ import (
 // How long things may take in a guest that is emulated beside five others.
 const (
 	// settleTimeout is from a document set on the platform to its report.
-	settleTimeout = 150 * time.Second
+	settleTimeout = 5 * time.Minute
 	// startTimeout is from a start of the service to the first report.
 	startTimeout = 180 * time.Second
 	// rebootTimeout is from the reboot's command to an answering sshd.
