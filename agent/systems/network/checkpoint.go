@@ -37,6 +37,9 @@ type savedLink struct {
 	There bool   `json:"there"`
 	Below string `json:"below,omitempty"`
 	Up    bool   `json:"up,omitempty"`
+	// Beside says that it is a VLAN on an interface of the document, and not in
+	// the document: what takes it along has to bring it back.
+	Beside bool `json:"beside,omitempty"`
 	// Addresses are the fixed ones.
 	Addresses []string `json:"addresses,omitempty"`
 	// Leased says that an address was lent to it.
@@ -60,19 +63,36 @@ func (p prepared) checkpoint(ctx context.Context, m guest.Machine, is live) (jso
 	}
 	for _, l := range p.target.links {
 		d, there := is.Link(l.device)
-		saved := savedLink{Device: l.device, There: there, Below: l.below, Up: d.Up}
-		for _, a := range d.Addresses {
-			switch {
-			case a.Link:
-			case a.Dynamic:
-				saved.Leased = true
-			default:
-				saved.Addresses = append(saved.Addresses, a.String())
-			}
+		c.Links = append(c.Links, save(d, savedLink{Device: l.device, There: there, Below: l.below}))
+	}
+	for _, d := range is.Links {
+		if d.Below != "" && p.target.has(d.Below) && !p.target.has(d.Name) {
+			c.Links = append(c.Links, save(d, savedLink{Device: d.Name, There: true, Below: d.Below, Beside: true}))
 		}
-		c.Links = append(c.Links, saved)
 	}
 	return json.Marshal(c)
+}
+
+// save adds to l what its interface is like.
+func save(d iproute.Link, l savedLink) savedLink {
+	l.Up = d.Up
+	for _, a := range d.Addresses {
+		switch {
+		case a.Link:
+		case a.Dynamic:
+			l.Leased = true
+		default:
+			l.Addresses = append(l.Addresses, a.String())
+		}
+	}
+	return l
+}
+
+// belowFirst are the links with every VLAN after what it lies on.
+func (c checkpoint) belowFirst() []savedLink {
+	order := slices.Clone(c.Links)
+	slices.SortStableFunc(order, func(a, b savedLink) int { return len(a.Below) - len(b.Below) })
+	return order
 }
 
 func decodeCheckpoint(raw json.RawMessage) (checkpoint, error) {

@@ -119,7 +119,11 @@ func (d *ifcfgDraft) link(l link) {
 	}
 	is, err := read(d.m, ifcfg.File(l.device))
 	d.failed = errors.Join(d.failed, err)
-	want := ifcfg.Set(text(is), d.t.settings(l, four, six))
+	before := text(is)
+	if l.VLAN != nil && is == nil {
+		before = ownVLAN
+	}
+	want := ifcfg.Set(before, d.t.settings(l, four, six))
 	d.file(ifcfg.File(l.device), &want, "write the configuration of "+l.device)
 	for n, p := range further {
 		device := fmt.Sprintf("%s:%d", l.device, n+1)
@@ -239,8 +243,12 @@ func (d *ifcfgDraft) goneAliases(l link, kept int) {
 	}
 }
 
-// gone takes away VLANs on interfaces of the target that it does not have: here
-// every VLAN has the same form, whoever made it.
+// ownVLAN is the first line of the file of a VLAN that guestd made. Nothing else
+// tells it from the owner's: here every VLAN has the same form.
+const ownVLAN = "# guestd made this VLAN.\n"
+
+// gone takes away VLANs of guestd's own, on interfaces of the target, that it
+// no longer has.
 func (d *ifcfgDraft) gone() {
 	entries, err := d.m.ReadDir(ifcfg.Dir)
 	d.failed = errors.Join(d.failed, err)
@@ -250,9 +258,10 @@ func (d *ifcfgDraft) gone() {
 		if !ok || !vlan || strings.Contains(device, ":") || !d.t.has(below) || d.t.has(device) {
 			continue
 		}
-		if is, err := read(d.m, ifcfg.File(device)); err == nil && strings.Contains(text(is), "VLAN=yes") {
+		if is, err := read(d.m, ifcfg.File(device)); err == nil && strings.Contains(text(is), ownVLAN) {
 			d.file(ifcfg.File(device), nil, "remove the VLAN "+device)
 			d.file(ifcfg.RouteFile(device), nil, "remove the routes of "+device)
+			d.file(ifcfg.Route6File(device), nil, "remove the IPv6 routes of "+device)
 		}
 	}
 }
@@ -339,22 +348,26 @@ func (ifcfgFiles) activation(t target, files []file) []step {
 	return append(append(down, up...), vlans...)
 }
 
+// revert takes each interface down and up again as its file, put back, says.
+// A VLAN comes after what it lies on; one beside those of the document is
+// brought up only if it is gone.
 func (ifcfgFiles) revert(ctx context.Context, m guest.Machine, c checkpoint) error {
 	is, err := iproute.Read(ctx, m)
 	if err != nil {
 		return err
 	}
 	var failed error
-	for _, l := range c.Links {
+	for _, l := range c.belowFirst() {
 		_, there := is.Link(l.Device)
-		if !there {
-			continue
-		}
-		if !l.There {
+		switch {
+		case there && !l.There:
 			failed = errors.Join(failed, run(ctx, m, deleteLink(l.Device)))
 			continue
+		case !l.There || there && l.Beside:
+			continue
+		case there:
+			_, _ = m.Run(ctx, ifcfg.Down(l.Device)) // it may be down already
 		}
-		_, _ = m.Run(ctx, ifcfg.Down(l.Device)) // it may be down already
 		if l.Up {
 			failed = errors.Join(failed, run(ctx, m, ifcfg.Up(l.Device)))
 		}

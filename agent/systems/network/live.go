@@ -114,6 +114,8 @@ func (l link) linkWrong(d iproute.Link) []string {
 			wrong = append(wrong, "lacks the address "+p.String())
 		case d.Addresses[i].Failed:
 			wrong = append(wrong, "has the address "+p.String()+", which another machine has too")
+		case d.Addresses[i].Dynamic && !l.lends(p.Addr()):
+			wrong = append(wrong, "has the address "+p.String()+" lent only")
 		}
 	}
 	for _, a := range d.Addresses {
@@ -124,16 +126,21 @@ func (l link) linkWrong(d iproute.Link) []string {
 	return wrong
 }
 
+// lends says whether the network may lend the link addresses of that family.
+func (l link) lends(a netip.Addr) bool {
+	if a.Is4() {
+		return l.DHCP4
+	}
+	return l.DHCP6 || l.SLAAC
+}
+
 // mayHave says whether an address that is not in the document may be there.
 func (l link) mayHave(a iproute.Address) bool {
 	if l.Down() {
 		return false
 	}
-	if a.Addr().Is4() {
-		return l.DHCP4
-	}
 	// One that a router advertised before is left to run out.
-	return l.DHCP6 || l.SLAAC || a.Dynamic
+	return l.lends(a.Addr()) || a.Addr().Is6() && a.Dynamic
 }
 
 // routesWrong says what of a link's routes is not as desired.

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// look is how long between two looks at the machine. The kernel's messages
+// pause is how long between two looks at the machine. The kernel's messages
 // cannot be waited for through a command that ends.
 const pause = 250 * time.Millisecond
 
