@@ -101,7 +101,9 @@ var _ = Describe("network", Label("network"), func() {
 			Expect(ok).To(BeTrue())
 			leased := column.Lab.GuestAddr().String() + "/24"
 			fixed := state.Interface{MAC: column.Lab.MAC(0), Addresses: []string{leased, beside}, Gateway4: router.String(), MTU: 1400}
-			expectNetwork(agent.settle(ctx, agent.choose(ctx, network(named(ctx), state.Network{Interfaces: []state.Interface{fixed}}))))
+			// Without DHCP nobody else says where the platform's name is looked up.
+			alone := state.Network{Interfaces: []state.Interface{fixed}, DNS: wanted.DNS}
+			expectNetwork(agent.settle(ctx, agent.choose(ctx, network(named(ctx), alone))))
 			expectAnswers(ctx, beside)
 			expectNetwork(agent.settle(ctx, agent.choose(ctx, network(named(ctx), state.Network{Interfaces: []state.Interface{card()}}))))
 			Expect(answers(ctx, beside)).NotTo(Succeed(), "the address is still there")
