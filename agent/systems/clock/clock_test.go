@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"innkeeper/agent/guest"
+	"innkeeper/agent/guest/guesttest"
 	"innkeeper/agent/state"
 	"innkeeper/agent/systems/section"
 )
@@ -119,10 +120,10 @@ func TestRestoreAfterAPowerCutAtEveryCall(t *testing.T) {
 		for at := 1; ; at++ {
 			whole := true
 			for _, after := range []bool{false, true} {
-				dying := &faulty{Machine: m.fake, at: at, after: after}
+				dying := &guesttest.Dying{Machine: m.fake, At: at, After: after}
 				err := m.section.Apply(t.Context(), dying, encode(t, m.wants), settled)
 				whole = whole && err == nil
-				again := &faulty{Machine: m.fake, at: (at + 1) / 2, after: after}
+				again := &guesttest.Dying{Machine: m.fake, At: (at + 1) / 2, After: after}
 				_ = m.section.Restore(t.Context(), again, settled.Checkpoint)
 				if err := m.section.Restore(t.Context(), m.fake, settled.Checkpoint); err != nil {
 					t.Fatalf("call %d: restore: %v", at, err)

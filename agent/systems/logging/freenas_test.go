@@ -30,7 +30,7 @@ func freenasWith(t *testing.T, before map[string]any) (*machine, *middlewaretest
 		m.live["syslog-ng"] = settings()
 		delete(m.stopped, "syslog-ng")
 	}
-	s.Before = func(string) error { return m.dying.Load().before() }
+	s.Before = func(string) error { return m.dying.Load().Call(func() error { return nil }) }
 	m.fake.OnDo("/usr/sbin/service syslog-ng status", func(guest.Command) (guest.Result, error) {
 		if m.stopped["syslog-ng"] {
 			return guest.Result{ExitCode: 1}, nil

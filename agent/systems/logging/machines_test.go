@@ -30,7 +30,7 @@ type machine struct {
 	// settings are what is not in files, nil for a system without.
 	settings func() string
 	// dying, if set, is asked before what does not go through guest.Machine.
-	dying atomic.Pointer[faulty]
+	dying atomic.Pointer[guesttest.Dying]
 	// wants is a value of the section that this system can do.
 	wants state.Logging
 }

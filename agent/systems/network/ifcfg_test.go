@@ -152,9 +152,9 @@ func TestOpenfilersRestoreAfterAPowerCutAtEveryCall(t *testing.T) {
 		for at := 1; ; at++ {
 			whole := true
 			for _, after := range []bool{false, true} {
-				err := s.Apply(t.Context(), &faulty{Machine: o.fake, at: at, after: after}, desired("198.51.100.200/24"), p)
+				err := s.Apply(t.Context(), &guesttest.Dying{Machine: o.fake, At: at, After: after}, desired("198.51.100.200/24"), p)
 				whole = whole && err == nil
-				_ = s.Restore(t.Context(), &faulty{Machine: o.fake, at: (at + 1) / 2, after: after}, p.Checkpoint)
+				_ = s.Restore(t.Context(), &guesttest.Dying{Machine: o.fake, At: (at + 1) / 2, After: after}, p.Checkpoint)
 				if err := s.Restore(t.Context(), o.fake, p.Checkpoint); err != nil {
 					t.Fatalf("call %d: restore: %v", at, err)
 				}

@@ -1,11 +1,9 @@
 package network_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path"
 	"regexp"
 	"strings"
@@ -247,9 +245,9 @@ func TestRestoreAfterAPowerCutAtEveryCall(t *testing.T) {
 		for at := 1; ; at++ {
 			whole := true
 			for _, after := range []bool{false, true} {
-				err := s.Apply(t.Context(), &faulty{Machine: u.fake, at: at, after: after}, desired("198.51.100.200/24"), p)
+				err := s.Apply(t.Context(), &guesttest.Dying{Machine: u.fake, At: at, After: after}, desired("198.51.100.200/24"), p)
 				whole = whole && err == nil
-				_ = s.Restore(t.Context(), &faulty{Machine: u.fake, at: (at + 1) / 2, after: after}, p.Checkpoint)
+				_ = s.Restore(t.Context(), &guesttest.Dying{Machine: u.fake, At: (at + 1) / 2, After: after}, p.Checkpoint)
 				if err := s.Restore(t.Context(), u.fake, p.Checkpoint); err != nil {
 					t.Fatalf("call %d: restore: %v", at, err)
 				}
@@ -265,39 +263,4 @@ func TestRestoreAfterAPowerCutAtEveryCall(t *testing.T) {
 			}
 		}
 	})
-}
-
-var errPower = errors.New("the power went")
-
-// faulty is a machine that dies at its changing call number at, and stays
-// dead. After says that the call has had its effect by then.
-type faulty struct {
-	guest.Machine
-	at, calls int
-	after     bool
-}
-
-func (m *faulty) through(do func() error) error {
-	m.calls++
-	if m.calls > m.at || m.calls == m.at && !m.after {
-		return errPower
-	}
-	err := do()
-	if m.calls == m.at {
-		return errPower
-	}
-	return err
-}
-
-func (m *faulty) WriteFile(path string, data []byte, mode fs.FileMode) error {
-	return m.through(func() error { return m.Machine.WriteFile(path, data, mode) })
-}
-
-func (m *faulty) Remove(path string) error {
-	return m.through(func() error { return m.Machine.Remove(path) })
-}
-
-func (m *faulty) Run(ctx context.Context, c guest.Command) (r guest.Result, err error) {
-	err = m.through(func() error { r, err = m.Machine.Run(ctx, c); return err })
-	return r, err
 }
