@@ -61,6 +61,11 @@ func HostAddrs(name string) (v4, v6 netip.Addr, ok bool) {
 			return p.addr(), p.addr6(), true
 		}
 	}
+	for _, p := range further {
+		if p.name == name {
+			return p.family(netip.Addr.Is4), p.family(netip.Addr.Is6), true
+		}
+	}
 	return netip.Addr{}, netip.Addr{}, false
 }
 

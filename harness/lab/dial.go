@@ -25,8 +25,17 @@ const (
 // or without 4 or 6; the host is an address or a name that the lab's name
 // server knows.
 func (l *Lab) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return l.DialFrom(ctx, "router", network, address)
+}
+
+// DialFrom is Dial from the host of that short name, such as "far".
+func (l *Lab) DialFrom(ctx context.Context, from, network, address string) (net.Conn, error) {
 	fail := func(err error) (net.Conn, error) {
-		return nil, fmt.Errorf("lab: dial %s %s: %w", network, address, err)
+		return nil, fmt.Errorf("lab: dial %s %s from %s: %w", network, address, from, err)
+	}
+	host := l.hosts[from]
+	if host == nil {
+		return fail(errors.New("the lab has no such host"))
 	}
 	to, err := l.resolve(address)
 	if err != nil {
@@ -35,14 +44,13 @@ func (l *Lab) Dial(ctx context.Context, network, address string) (net.Conn, erro
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(l.life.ctx, func() { cancel(net.ErrClosed) })()
-	router := l.hosts["router"].stack
 	full, protocol := fullAddress(to), protocolOf(to.Addr())
 	if v := network[len(network)-min(1, len(network)):]; v == "4" && !to.Addr().Is4() || v == "6" && to.Addr().Is4() {
 		return fail(fmt.Errorf("%s is not an address of that network", to.Addr()))
 	}
 	switch network {
 	case "tcp", "tcp4", "tcp6":
-		conn, err := gonet.DialContextTCP(ctx, router, full, protocol)
+		conn, err := gonet.DialContextTCP(ctx, host.stack, full, protocol)
 		if err != nil {
 			if cause := context.Cause(ctx); cause != nil {
 				err = cause
@@ -54,7 +62,7 @@ func (l *Lab) Dial(ctx context.Context, network, address string) (net.Conn, erro
 		if err := context.Cause(ctx); err != nil {
 			return fail(err)
 		}
-		conn, err := gonet.DialUDP(router, nil, &full, protocol)
+		conn, err := gonet.DialUDP(host.stack, nil, &full, protocol)
 		if err != nil {
 			return fail(err)
 		}

@@ -115,11 +115,15 @@ func (h *host) addAddr(addr netip.Addr, subnet netip.Prefix) error {
 	if err != nil {
 		return fmt.Errorf("add the address %s: %s", addr, err)
 	}
-	network := tcpip.AddressWithPrefix{
-		Address: tcpip.AddrFromSlice(subnet.Masked().Addr().AsSlice()), PrefixLen: subnet.Bits(),
-	}
-	h.stack.AddRoute(tcpip.Route{Destination: network.Subnet(), NIC: hostNIC})
+	// A host in several networks speaks to each with its address there.
+	h.stack.AddRoute(tcpip.Route{Destination: subnetOf(subnet), NIC: hostNIC, SourceHint: tcpip.AddrFromSlice(addr.AsSlice())})
 	return nil
+}
+
+func subnetOf(p netip.Prefix) tcpip.Subnet {
+	return tcpip.AddressWithPrefix{
+		Address: tcpip.AddrFromSlice(p.Masked().Addr().AsSlice()), PrefixLen: p.Bits(),
+	}.Subnet()
 }
 
 // forward makes the host a router: what it has no route for it refuses with

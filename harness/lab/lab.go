@@ -64,6 +64,9 @@ func (l *Lab) start(ctx context.Context, nics int) error {
 		}
 		l.hosts[p.name] = h
 	}
+	if err := l.addFurther(); err != nil {
+		return err
+	}
 	router := l.hosts["router"]
 	if err := router.forward(); err != nil {
 		return fmt.Errorf("host router: %w", err)
