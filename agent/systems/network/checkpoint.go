@@ -11,6 +11,7 @@ import (
 
 	"innkeeper/agent/guest"
 	"innkeeper/agent/mechanisms/iproute"
+	"innkeeper/agent/systems/places"
 	"innkeeper/agent/systems/section"
 )
 
@@ -111,7 +112,7 @@ func decodeCheckpoint(raw json.RawMessage) (checkpoint, error) {
 func (c checkpoint) holds(files []file) error {
 	for _, f := range changedFiles(files) {
 		i := slices.IndexFunc(c.Files, func(s savedFile) bool { return s.Path == f.path })
-		if i < 0 || !same(c.Files[i].Content, f.is) {
+		if i < 0 || !places.Same(c.Files[i].Content, f.is) {
 			return section.Errorf(section.Busy, name, "%s was changed by someone else after the plan was made", f.path)
 		}
 	}
@@ -122,13 +123,13 @@ func (c checkpoint) holds(files []file) error {
 // whether any was another.
 func (c checkpoint) putBack(m guest.Machine) (touched bool, failed error) {
 	for _, s := range slices.Backward(c.Files) {
-		is, err := read(m, s.Path)
-		if err == nil && same(is, s.Content) {
+		is, err := places.ReadFile(m, s.Path)
+		if err == nil && places.Same(is, s.Content) {
 			continue
 		}
 		touched = true
 		if err == nil {
-			err = file{path: s.Path, mode: s.Mode}.put(m, s.Content)
+			err = places.WriteFileMode(m, s.Path, s.Content, s.Mode)
 		}
 		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("bring back %s: %w", s.Path, err))

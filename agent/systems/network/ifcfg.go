@@ -16,6 +16,7 @@ import (
 	"innkeeper/agent/mechanisms/resolvconf"
 	"innkeeper/agent/mechanisms/sysconfig"
 	"innkeeper/agent/state"
+	"innkeeper/agent/systems/places"
 	"innkeeper/agent/systems/section"
 )
 
@@ -117,9 +118,9 @@ func (d *ifcfgDraft) link(l link) {
 	if !l.DHCP4 && len(four) > 0 {
 		further = four[1:]
 	}
-	is, err := read(d.m, ifcfg.File(l.device))
+	is, err := places.ReadFile(d.m, ifcfg.File(l.device))
 	d.failed = errors.Join(d.failed, err)
-	before := text(is)
+	before := places.Text(is)
 	if l.VLAN != nil && is == nil {
 		before = ownVLAN
 	}
@@ -258,7 +259,7 @@ func (d *ifcfgDraft) gone() {
 		if !ok || !vlan || strings.Contains(device, ":") || !d.t.has(below) || d.t.has(device) {
 			continue
 		}
-		if is, err := read(d.m, ifcfg.File(device)); err == nil && strings.Contains(text(is), ownVLAN) {
+		if is, err := places.ReadFile(d.m, ifcfg.File(device)); err == nil && strings.Contains(places.Text(is), ownVLAN) {
 			d.file(ifcfg.File(device), nil, "remove the VLAN "+device)
 			d.file(ifcfg.RouteFile(device), nil, "remove the routes of "+device)
 			d.file(ifcfg.Route6File(device), nil, "remove the IPv6 routes of "+device)
@@ -269,9 +270,9 @@ func (d *ifcfgDraft) gone() {
 // gateway keeps GATEWAY and GATEWAYDEV of /etc/sysconfig/network: not in the
 // interface's file, where Openfiler's web interface drops it.
 func (d *ifcfgDraft) gateway() {
-	is, err := read(d.m, sysconfig.NetworkFile)
+	is, err := places.ReadFile(d.m, sysconfig.NetworkFile)
 	d.failed = errors.Join(d.failed, err)
-	before := text(is)
+	before := places.Text(is)
 	device, router := "", ""
 	for _, l := range d.t.links {
 		if l.Gateway4 != "" {
@@ -293,10 +294,10 @@ func (d *ifcfgDraft) dns() {
 	if dns == nil || len(dns.Servers)+len(dns.Search) == 0 {
 		return
 	}
-	is, err := read(d.m, resolvconf.Path)
+	is, err := places.ReadFile(d.m, resolvconf.Path)
 	d.failed = errors.Join(d.failed, err)
-	now := resolvconf.Parse(text(is))
-	want := text(is)
+	now := resolvconf.Parse(places.Text(is))
+	want := places.Text(is)
 	if !begins(now.Addresses, dns.Servers) || !begins(now.Search, dns.Search) || len(now.Addresses) > len(dns.Servers) && len(dns.Servers) > 0 {
 		want = resolvconf.Servers{Addresses: dns.Servers, Search: dns.Search}.Set(want)
 	}

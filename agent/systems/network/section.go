@@ -15,6 +15,7 @@ import (
 	"innkeeper/agent/guest"
 	"innkeeper/agent/mechanisms/iproute"
 	"innkeeper/agent/state"
+	"innkeeper/agent/systems/places"
 	"innkeeper/agent/systems/section"
 )
 
@@ -115,7 +116,7 @@ func (s Section) Apply(ctx context.Context, m guest.Machine, desired json.RawMes
 	}
 	for _, f := range changedFiles(p.files) {
 		section.Progress(ctx, f.summary, -1)
-		if err := f.put(m, f.want); err != nil {
+		if err := places.WriteFileMode(m, f.path, f.want, f.mode); err != nil {
 			return fmt.Errorf("write %s: %w", f.path, err)
 		}
 	}

@@ -29,7 +29,12 @@ func (f *File[D]) Key() string { return f.Path }
 
 // Read implements Place.
 func (f *File[D]) Read(_ context.Context, m guest.Machine) (Value, error) {
-	b, err := m.ReadFile(f.Path)
+	return ReadFile(m, f.Path)
+}
+
+// ReadFile is what a file holds.
+func ReadFile(m guest.Machine, path string) (Value, error) {
+	b, err := m.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -51,6 +56,11 @@ func (f *File[D]) Set(_ context.Context, m guest.Machine, _, to Value, _ bool) e
 // WriteFile makes a file what a value says, with the mode it has, or 0644. It
 // makes the folder, and takes a file away that should not be there.
 func WriteFile(m guest.Machine, path string, to Value) error {
+	return WriteFileMode(m, path, to, 0o644)
+}
+
+// WriteFileMode is WriteFile with another mode for a file that is new.
+func WriteFileMode(m guest.Machine, path string, to Value, mode fs.FileMode) error {
 	if to == nil {
 		err := m.Remove(path)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -58,7 +68,6 @@ func WriteFile(m guest.Machine, path string, to Value) error {
 		}
 		return err
 	}
-	mode := fs.FileMode(0o644)
 	if info, err := m.Stat(path); err == nil {
 		mode = info.Mode().Perm()
 	} else if err := m.MkdirAll(slashpath.Dir(path), 0o755); err != nil {
