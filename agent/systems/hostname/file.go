@@ -2,12 +2,11 @@ package hostname
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 
 	"innkeeper/agent/guest"
 	"innkeeper/agent/state"
 	"innkeeper/agent/systems/linediff"
+	"innkeeper/agent/systems/places"
 	"innkeeper/agent/systems/section"
 )
 
@@ -28,19 +27,7 @@ func (f *file) key() string { return f.path }
 
 func (f *file) read(_ context.Context, m guest.Machine) (value, error) {
 	f.absent = f.managed != nil && !f.managed(m)
-	return readFile(m, f.path)
-}
-
-func readFile(m guest.Machine, path string) (value, error) {
-	b, err := m.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	s := string(b)
-	return &s, nil
+	return places.ReadFile(m, f.path)
 }
 
 func (f *file) want(h state.Hostname, is value) value {
@@ -51,38 +38,16 @@ func (f *file) want(h state.Hostname, is value) value {
 }
 
 func (f *file) set(_ context.Context, m guest.Machine, _, to value, _ bool) error {
-	return writeFile(m, f.path, to)
-}
-
-func writeFile(m guest.Machine, path string, to value) error {
-	if to == nil {
-		err := m.Remove(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		return err
-	}
-	mode := fs.FileMode(0o644)
-	if info, err := m.Stat(path); err == nil {
-		mode = info.Mode().Perm()
-	}
-	return m.WriteFile(path, []byte(*to), mode)
+	return places.WriteFile(m, f.path, to)
 }
 
 func (f *file) tell(is, want value) section.Change {
 	return section.Change{
-		Summary: f.summary(text(is), text(want)),
+		Summary: f.summary(places.Text(is), places.Text(want)),
 		Path:    f.path,
-		Diff:    linediff.Text(text(is), text(want)),
+		Diff:    linediff.Text(places.Text(is), places.Text(want)),
 	}
 }
 
-// text is a value's text, empty if it is not there.
-func text(v value) string {
-	if v == nil {
-		return ""
-	}
-	return *v
-}
-
+// some is a value with this text, which may be empty.
 func some(s string) value { return &s }

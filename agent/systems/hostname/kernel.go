@@ -7,6 +7,7 @@ import (
 	"innkeeper/agent/guest"
 	"innkeeper/agent/mechanisms/kernelname"
 	"innkeeper/agent/state"
+	"innkeeper/agent/systems/places"
 	"innkeeper/agent/systems/section"
 )
 
@@ -26,13 +27,13 @@ func (kernel) read(ctx context.Context, m guest.Machine) (value, error) {
 func (k kernel) want(h state.Hostname, _ value) value { return some(k.name(h)) }
 
 func (kernel) set(ctx context.Context, m guest.Machine, _, to value, _ bool) error {
-	return kernelname.Set(ctx, m, text(to))
+	return kernelname.Set(ctx, m, places.Text(to))
 }
 
 func (kernel) tell(is, want value) section.Change {
 	return section.Change{
-		Summary: fmt.Sprintf("set the running kernel's name from %q to %q", text(is), text(want)),
-		Command: guest.Command{Path: kernelname.Command, Args: []string{text(want)}}.String(),
+		Summary: fmt.Sprintf("set the running kernel's name from %q to %q", places.Text(is), places.Text(want)),
+		Command: guest.Command{Path: kernelname.Command, Args: []string{places.Text(want)}}.String(),
 	}
 }
 

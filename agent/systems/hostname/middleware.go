@@ -9,6 +9,7 @@ import (
 	"innkeeper/agent/guest"
 	"innkeeper/agent/mechanisms/middleware"
 	"innkeeper/agent/state"
+	"innkeeper/agent/systems/places"
 	"innkeeper/agent/systems/section"
 )
 
@@ -65,7 +66,7 @@ func encodeNames(v any) (value, error) {
 
 func parseNetwork(v value) middleware.Network {
 	var n middleware.Network
-	if json.Unmarshal([]byte(text(v)), &n) != nil {
+	if json.Unmarshal([]byte(places.Text(v)), &n) != nil {
 		return middleware.Network{}
 	}
 	return n
@@ -114,6 +115,6 @@ func (network) tell(is, want value) section.Change {
 	from, to := parseNetwork(is), parseNetwork(want)
 	return section.Change{
 		Summary: fmt.Sprintf("set the host name from %q to %q in TrueNAS' network configuration", from.Hostname+"."+from.Domain, to.Hostname+"."+to.Domain),
-		Command: "network.configuration.update " + text(want),
+		Command: "network.configuration.update " + places.Text(want),
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"innkeeper/agent/guest"
 	"innkeeper/agent/mechanisms/pfsenseconfig"
 	"innkeeper/agent/state"
+	"innkeeper/agent/systems/places"
 	"innkeeper/agent/systems/section"
 )
 
@@ -55,7 +56,7 @@ func (c *configXML) free() error {
 
 func parseNames(v value) pfsenseconfig.Names {
 	var n pfsenseconfig.Names
-	if json.Unmarshal([]byte(text(v)), &n) != nil {
+	if json.Unmarshal([]byte(places.Text(v)), &n) != nil {
 		return pfsenseconfig.Names{}
 	}
 	return n

@@ -1,6 +1,8 @@
 // Package hostname is the section "hostname" of the desired document. A
 // machine's name is kept in several places, other ones on each system; the
-// section is the same everywhere over a list of these places.
+// section is the same everywhere over a list of these places. Unlike package places, whose
+// values it has, it notes all of them in a checkpoint: setting one may set
+// another.
 package hostname
 
 import (
@@ -11,6 +13,7 @@ import (
 
 	"innkeeper/agent/guest"
 	"innkeeper/agent/state"
+	"innkeeper/agent/systems/places"
 	"innkeeper/agent/systems/section"
 )
 
@@ -18,7 +21,7 @@ import (
 const name = "hostname"
 
 // value is what one place holds, nil if it is not there.
-type value *string
+type value = places.Value
 
 // place is one of the places in which a machine keeps its name. A place lives
 // for one operation: read is called first, and the others may use what it saw.
@@ -80,12 +83,11 @@ func (s Section) Plan(ctx context.Context, m guest.Machine, desired json.RawMess
 	if err != nil {
 		return section.Plan{}, err
 	}
-	places := s.places()
 	is := map[string]value{}
 	var changes []section.Change
 	var hindered error
 	checkpoint := newCheckpoint()
-	for _, p := range places {
+	for _, p := range s.places() {
 		v, err := p.read(ctx, m)
 		if err != nil {
 			return section.Plan{}, annotate(err, "read %s", p.key())
@@ -93,7 +95,7 @@ func (s Section) Plan(ctx context.Context, m guest.Machine, desired json.RawMess
 		is[p.key()] = v
 		checkpoint.note(p.key(), v)
 		want := p.want(h, v)
-		if same(v, want) {
+		if places.Same(v, want) {
 			continue
 		}
 		changes = append(changes, p.tell(v, want))
@@ -133,10 +135,10 @@ func (s Section) Apply(ctx context.Context, m guest.Machine, desired json.RawMes
 			return annotate(err, "read %s", p.key())
 		}
 		want := p.want(h, is)
-		if same(is, want) {
+		if places.Same(is, want) {
 			continue
 		}
-		if before, ok := planned.at(p.key()); ok && !same(is, before) {
+		if before, ok := planned.at(p.key()); ok && !places.Same(is, before) {
 			return section.Errorf(section.Busy, name, "%s was changed by someone else after the plan was made", p.key())
 		}
 		section.Progress(ctx, p.tell(is, want).Summary, -1)
@@ -163,7 +165,7 @@ func (s Section) Restore(ctx context.Context, m guest.Machine, raw json.RawMessa
 		}
 		known++
 		is, err := p.read(ctx, m)
-		if err == nil && !same(is, before) {
+		if err == nil && !places.Same(is, before) {
 			err = p.set(ctx, m, is, before, true)
 		}
 		if err != nil {
@@ -192,13 +194,6 @@ func (s Section) decode(desired json.RawMessage) (state.Hostname, error) {
 		err = s.limits(h)
 	}
 	return h, err
-}
-
-func same(a, b value) bool {
-	if a == nil || b == nil {
-		return a == nil && b == nil
-	}
-	return *a == *b
 }
 
 // annotate says what failed, unless the error is one for the document's owner,

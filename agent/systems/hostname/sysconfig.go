@@ -5,6 +5,7 @@ import (
 
 	"innkeeper/agent/mechanisms/sysconfig"
 	"innkeeper/agent/state"
+	"innkeeper/agent/systems/places"
 )
 
 // Sysconfig keeps the full name in HOSTNAME of /etc/sysconfig/network, from
@@ -25,10 +26,10 @@ func Sysconfig() Section {
 						return fmt.Sprintf("set the host name from %q to %q", get(is), get(want))
 					},
 					text: func(h state.Hostname, is value) value {
-						if get(text(is)) == h.FQDN() {
+						if get(places.Text(is)) == h.FQDN() {
 							return is
 						}
-						return some(sysconfig.Set(text(is), "HOSTNAME", h.FQDN()))
+						return some(sysconfig.Set(places.Text(is), "HOSTNAME", h.FQDN()))
 					},
 				},
 				kernel{full},

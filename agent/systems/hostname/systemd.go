@@ -10,6 +10,7 @@ import (
 	"innkeeper/agent/mechanisms/hostsfile"
 	"innkeeper/agent/mechanisms/systemd"
 	"innkeeper/agent/state"
+	"innkeeper/agent/systems/places"
 	"innkeeper/agent/systems/section"
 )
 
@@ -48,7 +49,7 @@ func hosts() place {
 		path:    hostsfile.Path,
 		summary: func(_, _ string) string { return "write this machine's own entry in " + hostsfile.Path },
 		text: func(h state.Hostname, is value) value {
-			return some(hostsfile.Set(text(is), h.FQDN(), h.Name))
+			return some(hostsfile.Set(places.Text(is), h.FQDN(), h.Name))
 		},
 	}
 }
@@ -61,11 +62,11 @@ type static struct {
 func (static) key() string { return systemd.HostnameFile }
 
 func (static) read(_ context.Context, m guest.Machine) (value, error) {
-	return readFile(m, systemd.HostnameFile)
+	return places.ReadFile(m, systemd.HostnameFile)
 }
 
 func (s static) want(h state.Hostname, is value) value {
-	if systemd.ParseHostname(text(is)) == s.name(h) {
+	if systemd.ParseHostname(places.Text(is)) == s.name(h) {
 		return is // whatever comment stands beside it
 	}
 	return some(s.name(h) + "\n")
@@ -76,21 +77,21 @@ func (s static) want(h state.Hostname, is value) value {
 // letter is written.
 func (s static) set(ctx context.Context, m guest.Machine, from, to value, undo bool) error {
 	var failed error
-	if systemd.ParseHostname(text(from)) != systemd.ParseHostname(text(to)) {
-		failed = systemd.SetStaticHostname(ctx, m, systemd.ParseHostname(text(to)))
+	if systemd.ParseHostname(places.Text(from)) != systemd.ParseHostname(places.Text(to)) {
+		failed = systemd.SetStaticHostname(ctx, m, systemd.ParseHostname(places.Text(to)))
 	}
 	if !undo {
 		return failed
 	}
 	is, err := s.read(ctx, m)
-	if err != nil || same(is, to) {
+	if err != nil || places.Same(is, to) {
 		return err
 	}
-	return writeFile(m, systemd.HostnameFile, to)
+	return places.WriteFile(m, systemd.HostnameFile, to)
 }
 
 func (static) tell(is, want value) section.Change {
-	from, to := systemd.ParseHostname(text(is)), systemd.ParseHostname(text(want))
+	from, to := systemd.ParseHostname(places.Text(is)), systemd.ParseHostname(places.Text(want))
 	return section.Change{
 		Summary: fmt.Sprintf("set the static host name from %q to %q", from, to),
 		Path:    systemd.HostnameFile,
@@ -102,12 +103,12 @@ func (static) tell(is, want value) section.Change {
 // if that has none, and the domain from the name's own dots or from /etc/hosts.
 func linuxActual(path string, parse func(text string) string) func(map[string]value) Actual {
 	return func(is map[string]value) Actual {
-		whole := parse(text(is[path]))
+		whole := parse(places.Text(is[path]))
 		if whole == "" {
-			whole = text(is[kernel{}.key()])
+			whole = places.Text(is[kernel{}.key()])
 		}
 		if !strings.Contains(whole, ".") {
-			if canonical := hostsfile.Canonical(text(is[hostsfile.Path]), whole); strings.HasPrefix(canonical, whole+".") {
+			if canonical := hostsfile.Canonical(places.Text(is[hostsfile.Path]), whole); strings.HasPrefix(canonical, whole+".") {
 				whole = canonical
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"innkeeper/agent/guest"
 	"innkeeper/agent/mechanisms/computername"
 	"innkeeper/agent/state"
+	"innkeeper/agent/systems/places"
 	"innkeeper/agent/systems/section"
 )
 
@@ -59,7 +60,7 @@ func (c computer) read(context.Context, guest.Machine) (value, error) {
 
 func parseComputer(v value) computername.Names {
 	var n computername.Names
-	if json.Unmarshal([]byte(text(v)), &n) != nil {
+	if json.Unmarshal([]byte(places.Text(v)), &n) != nil {
 		return computername.Names{}
 	}
 	return n
