@@ -13,15 +13,15 @@ import (
 
 // escape leaves four processes behind: a child, an orphan of a double fork, one
 // with a session of its own, and an orphan with one. Each writes its id into
-// the folder.
+// the folder. What forks the last is waited for, lest it be counted, too.
 const escape = `cd "$0"
 	one() { echo $$ >"$1.new"; mv "$1.new" "$1"; exec sleep 1000; }
 	export -f one
 	bash -c 'one child' & 
 	(bash -c 'one orphan' &)
 	setsid bash -c 'one session' &
-	(setsid -f bash -c 'one daemon' &)
-	until test -e child -a -e orphan -a -e session -a -e daemon; do read -t 0.01 <><(:); done
+	setsid -f bash -c 'one daemon'
+	until test -e child -a -e orphan -a -e session -a -e daemon; do sleep 0.01; done
 	echo ready; `
 
 var escaped = []string{"child", "orphan", "session", "daemon"}
