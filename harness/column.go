@@ -87,7 +87,7 @@ func Open(ctx context.Context, o Options) (c *Column, err error) {
 		return c, err
 	}
 	c.phase("lab", "")
-	if c.Lab, err = lab.New(ctx, lab.Options{Log: o.Log, NICs: 1}); err != nil {
+	if c.Lab, err = lab.New(ctx, lab.Options{Log: o.Log, NICs: o.System.Cards()}); err != nil {
 		return c, fmt.Errorf("lab: %w", err)
 	}
 	if err := c.openHypervisor(ctx); err != nil {
@@ -213,12 +213,16 @@ func (c *Column) describe(accelerator hypervisor.Accelerator) hypervisor.Machine
 	if model == "" {
 		model = "virtio"
 	}
+	var cards []hypervisor.NIC
+	for i := range c.System.Cards() {
+		cards = append(cards, hypervisor.NIC{MAC: c.Lab.MAC(i), Model: model, Port: c.Lab.NICPort(i)})
+	}
 	return hypervisor.Machine{
 		Name:      "innkeeper-" + c.System.Name,
 		MemoryMiB: c.System.MemoryMiB, VCPUs: 1,
 		Kernel: c.Image.Kernel, Initrd: c.Image.Initrd, KernelArgs: c.Image.KernelArgs,
 		Disk:        c.overlay(),
-		NICs:        []hypervisor.NIC{{MAC: c.Lab.MAC(0), Model: model, Port: c.Lab.NICPort(0)}},
+		NICs:        cards,
 		Console:     filepath.Join(c.o.Work, "console.log"),
 		Accelerator: accelerator,
 	}

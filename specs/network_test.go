@@ -65,18 +65,17 @@ var _ = Describe("network", Label("network"), func() {
 			Expect(report.Sections["network"].Changes).To(BeEmpty())
 		}, SpecTimeout(2*settleTimeout))
 
-		It("is as it was when it cannot reach the platform any more", Label("fault"), func(ctx SpecContext) {
-			raw, err := json.Marshal(state.Network{Interfaces: []state.Interface{{MAC: column.Lab.MAC(0), Addresses: []string{nowhere}}}})
-			Expect(err).NotTo(HaveOccurred())
-			revision, err := agent.platform.SetDocument(ctx, agent.id, state.Desired{
-				Sections: map[string]json.RawMessage{"network": raw}, ConfirmSeconds: int(confirmWindow.Seconds()),
+		It("is as it was when its gateway is a wrong one", Label("fault"), func(ctx SpecContext) {
+			// So short a prefix leaves all hosts of the lab behind the gateway.
+			guest := column.Lab.GuestAddr()
+			expectUndoneNetwork(ctx, state.Interface{
+				MAC:       column.Lab.MAC(0),
+				Addresses: []string{netip.PrefixFrom(guest, 29).String()}, Gateway4: guest.Next().String(),
 			})
-			Expect(err).NotTo(HaveOccurred())
-			report := agent.await(ctx, settleTimeout, "the change undone", func(r state.Reported) bool {
-				return r.Sections["network"].Revision == revision && r.Sections["network"].Status == state.RolledBack
-			})
-			Expect(report.Sections["network"].Message).To(ContainSubstring("confirm"))
-			expectAnswers(ctx, column.Lab.GuestAddr().String()+"/24")
+		}, SpecTimeout(3*settleTimeout))
+
+		It("is as it was when its address is one of no network here", Label("fault", "soak"), func(ctx SpecContext) {
+			expectUndoneNetwork(ctx, state.Interface{MAC: column.Lab.MAC(0), Addresses: []string{nowhere}})
 		}, SpecTimeout(3*settleTimeout))
 
 		It("is refused with the field's path if it is not there", func(ctx SpecContext) {
@@ -126,6 +125,23 @@ func network(name guest.Names, n state.Network) map[string]any {
 func expectNetwork(r state.Reported) {
 	GinkgoHelper()
 	Expect(r.Sections["network"].Status).To(Equal(state.InSync), r.Sections["network"].Message)
+}
+
+// expectUndoneNetwork has the platform want an interface over which it is not
+// reached, and expects the guest to be back.
+func expectUndoneNetwork(ctx SpecContext, i state.Interface) {
+	GinkgoHelper()
+	raw, err := json.Marshal(state.Network{Interfaces: []state.Interface{i}})
+	Expect(err).NotTo(HaveOccurred())
+	revision, err := agent.platform.SetDocument(ctx, agent.id, state.Desired{
+		Sections: map[string]json.RawMessage{"network": raw}, ConfirmSeconds: int(confirmWindow.Seconds()),
+	})
+	Expect(err).NotTo(HaveOccurred())
+	report := agent.await(ctx, settleTimeout, "the change undone", func(r state.Reported) bool {
+		return r.Sections["network"].Revision == revision && r.Sections["network"].Status == state.RolledBack
+	})
+	Expect(report.Sections["network"].Message).To(ContainSubstring("confirm"))
+	expectAnswers(ctx, column.Lab.GuestAddr().String()+"/24")
 }
 
 // answers connects from the lab to the guest's ssh at an address.

@@ -4,9 +4,21 @@ package system
 type Network struct {
 	// Managed says that the agent manages the network there.
 	Managed bool
+	// IPv6 says that it can be chosen there.
+	IPv6 bool
 	// Lookup prints the addresses of the name {{name}} as the system's own
 	// programs find them, run through Exec.
 	Lookup []string
+}
+
+// Cards is the number of the guest's network cards. Where the network is
+// managed there is a second one, which nothing configures: specs try whole
+// networks on it, while the platform is reached through the first.
+func (s System) Cards() int {
+	if s.Tools.Network.Managed {
+		return 2
+	}
+	return 1
 }
 
 // NSS asks as the C library's programs do.

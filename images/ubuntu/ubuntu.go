@@ -68,7 +68,7 @@ var System = system.System{
 			},
 		},
 		HostnameFiles: []string{"/etc/hostname", "/etc/hosts"},
-		Network:       system.Network{Managed: true, Lookup: system.NSS()},
+		Network:       system.Network{Managed: true, IPv6: true, Lookup: system.NSS()},
 		Logging: system.Logging{
 			Write:      system.Logger(),
 			Formats:    map[string]string{"udp": "rfc5424", "tcp": "rfc5424", "tls": "rfc5424"},

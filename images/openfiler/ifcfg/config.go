@@ -4,8 +4,9 @@
 //
 // It follows doc/sysconfig.txt and the scripts ifup, ifdown, ifup-eth and
 // ifdown-eth of fedora-sysv/initscripts: usage, messages, exit statuses and
-// the order of the steps. Of the kinds of interfaces it has plain ones and the
-// loopback; a file that asks for another is refused.
+// the order of the steps. Of the kinds of interfaces it has plain ones, VLANs
+// and the loopback, with further addresses and static routes; a file that asks
+// for another is refused.
 package ifcfg
 
 import (

@@ -27,6 +27,10 @@ func (m *Machine) Down(args []string) int {
 	if m.ip("link", "set", "dev", dev, "down") != nil && status == 0 {
 		status = 1
 	}
+	if c["VLAN"] != "" && m.isVLAN(dev) {
+		// Whether it went away does not count, as in the script.
+		_ = m.ip("link", "delete", dev, "type", "vlan")
+	}
 	return status
 }
 

@@ -133,7 +133,8 @@ func TestUpRefuses(t *testing.T) {
 	for file, want := range map[string]string{
 		"DEVICE=eth0\nHWADDR=52:54:00:00:00:99\n": "Device eth0 has different MAC address than expected, ignoring.\n",
 		"DEVICE=eth9\n":                     "Device eth9 does not seem to be present, delaying initialization.\n",
-		"DEVICE=eth0\nVLAN=yes\n":           "No 802.1Q VLAN support available in kernel.\n",
+		"DEVICE=eth0\nVLAN=yes\n":           "PHYSDEV should be set for device eth0\n",
+		"DEVICE=eth9.7\nVLAN=yes\n":         " device eth9.7 does not seem to be present, delaying initialization.\n",
 		"DEVICE=eth0\nIPADDR=192.0.2.300\n": "Error adding address 192.0.2.300 for eth0.\n",
 	} {
 		m := newMachine(t, map[string]string{eth0: file})
@@ -158,6 +159,88 @@ func TestUpRefuses(t *testing.T) {
 	m.UID = 1000
 	if status := m.Up([]string{"eth0"}); status != 1 || !strings.Contains(m.err.String(), "Users cannot control this device.") {
 		t.Errorf("a user: %d, %q", status, m.err.String())
+	}
+}
+
+// What ifup and ifdown-eth of initscripts do for VLAN=yes.
+func TestVLAN(t *testing.T) {
+	const file = "etc/sysconfig/network-scripts/ifcfg-eth0.7"
+	files := func() map[string]string {
+		return map[string]string{
+			file: "DEVICE=eth0.7\nVLAN=yes\nNOZEROCONF=yes\n", "sys/class/net/eth0.7/address": "52:54:00:00:77:01\n",
+		}
+	}
+	m := newMachine(t, files())
+	if status := m.Up([]string{"eth0.7"}); status != 0 {
+		t.Fatalf("status %d, %s%s", status, m.out.String(), m.err.String())
+	}
+	want := []string{
+		"/sbin/modprobe 8021q",
+		"/sbin/ip link set dev eth0 up",
+		"/sbin/ip link add dev eth0.7 link eth0 type vlan id 7",
+		"/sbin/ip link set dev eth0.7 up",
+	}
+	if strings.Join(m.ran, "\n") != strings.Join(want, "\n") {
+		t.Errorf("ran %q", m.ran)
+	}
+
+	there := files()
+	there["proc/net/vlan/eth0.7"] = "eth0.7  VID: 7\n"
+	m = newMachine(t, there)
+	if status := m.Up([]string{"eth0.7"}); status != 0 || strings.Contains(strings.Join(m.ran, "\n"), "link add") {
+		t.Errorf("one that is there: %d, ran %q", status, m.ran)
+	}
+	m.ran = nil
+	if status := m.Down([]string{"eth0.7"}); status != 0 || m.ran[len(m.ran)-1] != "/sbin/ip link delete eth0.7 type vlan" {
+		t.Errorf("down: %d, ran %q", status, m.ran)
+	}
+
+	for command, said := range map[string]string{
+		"/sbin/modprobe 8021q": "No 802.1Q VLAN support available in kernel for device eth0.7\n",
+		"/sbin/ip link add dev eth0.7 link eth0 type vlan id 7": "ERROR: could not add vlan 7 as eth0.7 on dev eth0\n",
+	} {
+		m := newMachine(t, files())
+		m.Run = func(argv ...string) error {
+			if strings.Join(argv, " ") == command {
+				return errors.New("no")
+			}
+			return nil
+		}
+		if status := m.Up([]string{"eth0.7"}); status != 1 || m.out.String() != said {
+			t.Errorf("%s fails: %d, %q", command, status, m.out.String())
+		}
+	}
+}
+
+// What ifup-routes of initscripts does, in both forms of the file.
+func TestRoutes(t *testing.T) {
+	const route = "etc/sysconfig/network-scripts/route-eth0"
+	for text, want := range map[string]string{
+		"# to the lab\n10.0.0.0/8 via 192.0.2.1 dev eth0\n\n10.9.0.0/16 via 192.0.2.2 metric 7\n": "/sbin/ip -4 route add 10.0.0.0/8 via 192.0.2.1 dev eth0\n/sbin/ip -4 route add 10.9.0.0/16 via 192.0.2.2 metric 7",
+		"ADDRESS0=10.0.0.0\nNETMASK0=255.0.0.0\nGATEWAY0=192.0.2.1\nADDRESS2=10.9.0.0\n":          "/sbin/ip route add 10.0.0.0/8 via 192.0.2.1 dev eth0",
+	} {
+		m := newMachine(t, map[string]string{eth0: "DEVICE=eth0\nNOZEROCONF=yes\n", route: text})
+		if status := m.Up([]string{"eth0"}); status != 0 {
+			t.Fatalf("status %d, %s%s", status, m.out.String(), m.err.String())
+		}
+		if got := strings.Join(m.ran[1:], "\n"); got != want {
+			t.Errorf("%q ran\n%s\nwant\n%s", text, got, want)
+		}
+	}
+	m := newMachine(t, map[string]string{eth0: "DEVICE=eth0\nNOZEROCONF=yes\n", route: "10.0.0.0/8 via 192.0.2.1\n"})
+	note := m.Run
+	m.Run = func(argv ...string) error {
+		_ = note(argv...)
+		if len(argv) > 3 && argv[3] == "add" {
+			return errors.New("RTNETLINK answers: File exists")
+		}
+		return nil
+	}
+	if status := m.Up([]string{"eth0"}); status != 0 || m.ran[len(m.ran)-1] != "/sbin/ip -4 route replace 10.0.0.0/8 via 192.0.2.1" {
+		t.Errorf("%d, ran %q", status, m.ran)
+	}
+	if want := "Failed to add route 10.0.0.0/8 via 192.0.2.1, using ip route replace instead.\n"; m.out.String() != want {
+		t.Errorf("said %q", m.out.String())
 	}
 }
 

@@ -89,12 +89,7 @@ func (m *Machine) load(arg string) (Config, error) {
 // refuse names what the file asks for and no double does yet.
 func (m *Machine) refuse(c Config) error {
 	dev := c["DEVICE"]
-	switch {
-	case c["VLAN"] == "yes":
-		// The text of ifup where the kernel has no module 8021q.
-		//lint:ignore ST1005 the script's own words
-		return errors.New("No 802.1Q VLAN support available in kernel.")
-	case strings.ContainsAny(dev, ":/ ") || strings.HasPrefix(dev, "-"):
+	if strings.ContainsAny(dev, ":/ ") || strings.HasPrefix(dev, "-") {
 		return fmt.Errorf("%s: this double knows no such interface", dev)
 	}
 	for _, key := range []string{"SLAVE", "MASTER", "BRIDGE", "TYPE"} {
@@ -102,9 +97,9 @@ func (m *Machine) refuse(c Config) error {
 			return fmt.Errorf("%s=%s: this double knows plain interfaces only", key, v)
 		}
 	}
-	for _, file := range []string{"route-" + dev, "route6-" + dev, "rule-" + dev} {
+	for _, file := range []string{"route6-" + dev, "rule-" + dev, "rule6-" + dev} {
 		if _, err := os.Stat(m.path(scriptsDir, file)); err == nil {
-			return fmt.Errorf("%s: this double knows no static routes", file)
+			return fmt.Errorf("%s: this double knows static routes of IPv4 only", file)
 		}
 	}
 	return nil

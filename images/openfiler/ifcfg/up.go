@@ -17,6 +17,11 @@ func (m *Machine) Up(args []string) int {
 		return 0
 	}
 	dev := c["DEVICE"]
+	if c["VLAN"] == "yes" {
+		if status := m.vlan(dev); status != 0 {
+			return status
+		}
+	}
 	found := m.hardware(dev)
 	switch want := strings.ToUpper(c["HWADDR"]); {
 	case found == "":
@@ -39,6 +44,9 @@ func (m *Machine) Up(args []string) int {
 	}
 	if status == 0 {
 		status = m.aliases(dev)
+	}
+	if status == 0 {
+		m.routes(dev)
 	}
 	if status == 0 && c["NOZEROCONF"] == "" && dev != "lo" && (c.dynamic() || c["IPADDR"] != "") {
 		m.ip("route", "replace", "169.254.0.0/16", "dev", dev)
