@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"time"
 
@@ -131,7 +132,7 @@ func (s *shears) expectOld(ctx SpecContext, old guest.Names, told state.Section)
 }
 
 // reportLag is how much later than what it tells of a report may come.
-const reportLag = 5 * time.Second
+const reportLag = 30 * time.Second
 
 // moment is some moment of a change, counted from its choice.
 func (s *shears) moment() time.Duration { return time.Duration(s.random.Int64N(int64(s.span))) }
@@ -145,7 +146,19 @@ func (s *shears) killDaemon(ctx SpecContext, begin func()) {
 	pass(ctx, moment)
 	deliver(ctx, "KILL", process)
 	s.revive(ctx, before)
+	expectNoOrphans(ctx)
 }
+
+// expectNoOrphans expects that in the end no process of the hostname plugin is
+// there: one that was there when its daemon was killed is nobody's to end.
+func expectNoOrphans(ctx SpecContext) {
+	GinkgoHelper()
+	Eventually(ctx, func() []string { return pluginLine.FindAllString(processes(ctx), -1) }).
+		WithTimeout(settleTimeout).WithPolling(time.Second).Should(BeEmpty(), "plugins whose daemon was killed go on")
+}
+
+// pluginLine is the line of a list of processes that shows the hostname plugin.
+var pluginLine = regexp.MustCompile(`(?m)^.*guestd(\.exe)?"? plugin .*hostname *$`)
 
 // steps is how many processes a change of one section is.
 const steps = 3 // plan, apply, plan
@@ -158,31 +171,36 @@ func (s *shears) killPlugin(ctx SpecContext, begin func()) {
 	_, err := column.Guest.Script(ctx, "("+hunt(spared)+") >"+huntFile+" 2>&1 </dev/null &")
 	Expect(err).NotTo(HaveOccurred())
 	begin()
+	var hunted string
 	Eventually(ctx, func(g Gomega) {
 		out, err := column.Guest.Script(ctx, "cat "+huntFile)
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(out.Stdout).To(ContainSubstring("over"))
-		if strings.Contains(out.Stdout, "killed") {
-			s.struck++
-		}
+		hunted = out.Stdout
 	}).WithTimeout(settleTimeout).WithPolling(500 * time.Millisecond).Should(Succeed())
+	Expect(hunted).NotTo(ContainSubstring("gave up"), "a process of the plugin does not end")
+	if strings.Contains(hunted, "killed") {
+		s.struck++
+	}
 }
 
 const huntFile = "/var/tmp/plugin.hunt"
 
 // hunt is a script that kills the next process of the hostname plugin but so
 // many. It gives up when none comes for a while: those that live shorter than
-// a list of the processes takes may never be seen.
+// a list of the processes takes may never be seen. One that does not end is
+// told, and no longer waited for.
 func hunt(spare int) string {
-	return fmt.Sprintf(`left=%d; last=; tries=50
+	return fmt.Sprintf(`left=%d; last=; tries=50; end=$(($(date +%%s) + %d))
 while [ $tries -gt 0 ]; do
+  [ $(date +%%s) -lt $end ] || { echo "gave up at ${p:-none}"; ps axww -o pid,args; break; }
   p=$(ps axww -o pid,args | awk '/guestd(\.exe)?"? plugin / && /hostname *$/ && !/awk/ {print $1; exit}')
   [ -n "$p" ] || { tries=$((tries-1)); continue; }
   [ "$p" != "$last" ] || continue
   [ $left -gt 0 ] && { left=$((left-1)); last=$p; tries=10; continue; }
   kill -KILL $p && echo killed; break
 done
-echo over`, spare)
+echo over`, spare, int((settleTimeout / 2).Seconds()))
 }
 
 // powerCut pulls the plug and starts the guest again.

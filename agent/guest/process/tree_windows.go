@@ -5,22 +5,19 @@ import (
 	"os"
 	"os/exec"
 	"sync"
-	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
 )
 
-var (
-	ntResumeProcess      = windows.NewLazySystemDLL("ntdll.dll").NewProc("NtResumeProcess")
-	getProcessMemoryInfo = windows.NewLazySystemDLL("kernel32.dll").NewProc("K32GetProcessMemoryInfo")
-)
+var getProcessMemoryInfo = windows.NewLazySystemDLL("kernel32.dll").NewProc("K32GetProcessMemoryInfo")
 
 // tree is the child and all it started: the members of a job object, which
 // nothing started in it can leave. Services are started by another process.
 type tree struct {
 	group   Group
 	process windows.Handle
+	pipes   *pipes
 	left    int // members when the child had ended
 
 	mu   sync.Mutex
@@ -28,32 +25,27 @@ type tree struct {
 	peak int64
 }
 
-// start starts the child suspended, so that nothing it starts can escape the
-// job that it is put into before it runs.
+// start starts the child in its job, so that whatever becomes of it and of us
+// nothing it starts can escape the job.
 func (t *tree) start(cmd *exec.Cmd, o Options) error {
 	job, err := newJob(o)
 	if err != nil {
 		return err
 	}
-	t.group, t.job = o.Group, job
-	if cmd.SysProcAttr == nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{}
-	}
-	cmd.SysProcAttr.HideWindow = true
-	cmd.SysProcAttr.CreationFlags |= windows.CREATE_SUSPENDED | windows.CREATE_NEW_PROCESS_GROUP
-	if err := cmd.Start(); err != nil {
+	pipes, err := connect(o)
+	if err != nil {
 		_ = windows.CloseHandle(job)
 		return err
 	}
-	if err := t.adopt(cmd.Process.Pid); err != nil {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+	process, err := spawn(cmd, job, pipes)
+	pipes.release()
+	if err != nil {
+		pipes.abandon()
+		pipes.copies.Wait()
 		_ = windows.CloseHandle(job)
-		if t.process != 0 {
-			_ = windows.CloseHandle(t.process)
-		}
 		return err
 	}
+	t.group, t.job, t.process, t.pipes = o.Group, job, process, pipes
 	return nil
 }
 
@@ -79,25 +71,6 @@ func newJob(o Options) (windows.Handle, error) {
 	return job, nil
 }
 
-// adopt puts the suspended process into the job and lets it run. It cannot
-// have ended, so its id is still its own.
-func (t *tree) adopt(pid int) error {
-	const access = windows.PROCESS_SET_QUOTA | windows.PROCESS_TERMINATE | windows.PROCESS_SUSPEND_RESUME |
-		windows.PROCESS_QUERY_INFORMATION | windows.PROCESS_VM_READ | windows.SYNCHRONIZE
-	h, err := windows.OpenProcess(access, false, uint32(pid))
-	if err != nil {
-		return fmt.Errorf("open the new process: %w", err)
-	}
-	t.process = h
-	if err := windows.AssignProcessToJobObject(t.job, h); err != nil {
-		return fmt.Errorf("put the new process into its job: %w", err)
-	}
-	if status, _, _ := ntResumeProcess.Call(uintptr(h)); status != 0 {
-		return fmt.Errorf("resume the new process: %w", windows.NTStatus(status))
-	}
-	return nil
-}
-
 func (t *tree) peakResident() int64 { return t.peak }
 
 func (t *tree) wait(cmd *exec.Cmd, g Group) error {
@@ -114,7 +87,12 @@ func (t *tree) wait(cmd *exec.Cmd, g Group) error {
 	_ = windows.CloseHandle(t.process)
 	t.job, t.process = 0, 0
 	t.mu.Unlock()
-	return cmd.Wait()
+	read := t.pipes.finish()
+	var err error
+	if cmd.ProcessState, err = cmd.Process.Wait(); err != nil {
+		return err
+	}
+	return read
 }
 
 func (t *tree) kill(*exec.Cmd) {
