@@ -34,6 +34,10 @@ var _ = Describe("network", Label("network"), func() {
 		return
 	}
 
+	if sys().Tools.Network.OneAddress {
+		return // specs/network_one_test.go
+	}
+
 	Context("of a card", Ordered, ContinueOnFailure, func() {
 		var wanted state.Network
 

@@ -35,6 +35,9 @@ var _ = Describe("after a reboot", Ordered, Label("reboot"), func() {
 		}
 		if sys().Tools.Network.Managed {
 			sections["network"] = state.Network{Interfaces: []state.Interface{card(kept)}}
+			if sys().Tools.Network.OneAddress {
+				sections["network"] = alone()
+			}
 		}
 		for section, is := range agent.settle(ctx, agent.choose(ctx, sections)).Sections {
 			Expect(is.Status).To(Equal(state.InSync), "%s: %s", section, is.Message)
@@ -65,7 +68,11 @@ var _ = Describe("after a reboot", Ordered, Label("reboot"), func() {
 			report := agent.settle(ctx, revision)
 			expectNetwork(report)
 			Expect(report.Sections["network"].Changes).To(BeEmpty())
-			expectAnswers(ctx, kept)
+			if !sys().Tools.Network.OneAddress {
+				expectAnswers(ctx, kept)
+				return
+			}
+			Expect(expectShake(ctx, "router", column.Lab.GuestAddr()).mss).To(BeEquivalentTo(smallMTU - headers(column.Lab.GuestAddr())))
 		}, SpecTimeout(2*startTimeout))
 	}
 

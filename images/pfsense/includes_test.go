@@ -258,12 +258,42 @@ func TestSyslog(t *testing.T) {
 	}
 }
 
+// Gateways are those of the configuration and that of DHCP, which is known as
+// long as its client has told a router.
+func TestGateways(t *testing.T) {
+	root := tree(t)
+	router := filepath.Join(root, "tmp/vtnet0_router")
+	if err := os.WriteFile(router, []byte("198.51.100.1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	const list = `foreach (return_gateways_array() as $name => $g) { echo "$name {$g["gateway"]} {$g["interface"]} {$g["friendlyiface"]}\n"; }`
+	if got, want := php(t, root, list), "WAN_DHCP 198.51.100.1 vtnet0 wan\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	const fixed = `config_set_path("interfaces/wan/ipaddr", "192.0.2.10"); config_set_path("gateways", ["gateway_item" => [
+		["name" => "GW", "interface" => "wan", "gateway" => "192.0.2.1", "ipprotocol" => "inet"],
+		["name" => "OFF", "interface" => "wan", "gateway" => "192.0.2.2", "disabled" => ""],
+		["name" => "GW6", "interface" => "wan", "gateway" => "fe80::1", "ipprotocol" => "inet6"]]]);`
+	if got, want := php(t, root, fixed+list), "GW 192.0.2.1 vtnet0 wan\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	php(t, root, `foreach (["nameserver", "searchdomain"] as $kind) { file_put_contents(g_get("varetc_path") . "/{$kind}_nonet9", "x"); }
+		config_set_path("interfaces/opt9", ["if" => "nonet9", "ipaddr" => "dhcp"]); file_put_contents(g_get("tmp_path") . "/nonet9_router", "x");
+		interface_bring_down("opt9");`)
+	for _, gone := range []string{"tmp/nonet9_router", "var/etc/nameserver_nonet9", "var/etc/searchdomain_nonet9"} {
+		if _, err := os.Stat(filepath.Join(root, gone)); err == nil {
+			t.Errorf("%s is still there", gone)
+		}
+	}
+}
+
 func TestWhatIsNotBuiltFails(t *testing.T) {
 	root := tree(t)
 	for _, script := range []string{
 		`config_set_path("unbound/enable", ""); services_unbound_configure();`,
 		`config_set_path("syslog/enable", ""); config_set_path("syslog/remoteserver", "a"); config_set_path("syslog/vpn", "yes"); system_syslogd_start();`,
-		`system_routing_configure();`,
+		`config_set_path("staticroutes/route", [["network" => "10.0.0.0/8"]]); system_routing_configure();`,
+		`config_set_path("gateways/defaultgw4", "GROUP"); system_routing_configure();`,
 	} {
 		got := php(t, root, `try { `+script+` echo "done"; } catch (Error $e) { echo $e->getMessage(); }`)
 		if !strings.Contains(got, "not built") && !strings.Contains(got, "undefined function") {

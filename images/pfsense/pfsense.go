@@ -36,7 +36,7 @@ var System = system.System{
 		DiskMiB: 768,
 		Trimmed: []string{
 			"FreeBSD kernel and base system, packet filter, ZFS",
-			"PHP includes but for the configuration, names, resolvers, time zone, logging of all services together and DHCP or static IPv4 interfaces",
+			"PHP includes but for the configuration, names, resolvers, time zone, logging of all services together, DHCP or static IPv4 interfaces and the default gateway",
 			"web interface, console menu, packages, DNS resolver, ntpd",
 			"the DNS resolver is off and ssh is on from the start, with the lab's key",
 		},
@@ -77,6 +77,7 @@ var System = system.System{
 			{Title: "the domain in /etc/hosts", Command: []string{"cat", "/etc/hosts"}, Want: `(?m)^127\.0\.0\.1\s+localhost localhost\.{{domain}}$`},
 		},
 		HostnameFiles: []string{"/cf/conf/config.xml", "/etc/hosts"},
+		Network:       system.Network{Managed: true, OneAddress: true, Lookup: system.NSS()},
 		Logging: system.Logging{
 			Write:   system.Logger(),
 			Formats: map[string]string{"udp": "rfc5424"},

@@ -11,6 +11,7 @@ import (
 	"innkeeper/agent/systems/clock"
 	"innkeeper/agent/systems/hostname"
 	"innkeeper/agent/systems/logging"
+	"innkeeper/agent/systems/network"
 	"innkeeper/agent/systems/section"
 	"innkeeper/agent/systems/system"
 )
@@ -31,6 +32,7 @@ func (System) Sections() map[string]section.Section {
 	return map[string]section.Section{
 		"hostname": hostname.PFSense(),
 		"logging":  logging.PFSense(),
+		"network":  network.PFSense(),
 		"time":     clock.PFSense(),
 	}
 }
