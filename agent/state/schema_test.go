@@ -20,6 +20,7 @@ func TestSchemasAgreeWithTheTypes(t *testing.T) {
 		"hostname": reflect.TypeFor[state.Hostname](),
 		"logging":  reflect.TypeFor[state.Logging](),
 		"network":  reflect.TypeFor[state.Network](),
+		"packages": reflect.TypeFor[state.Packages](),
 		"time":     reflect.TypeFor[state.Time](),
 	} {
 		b, err := state.Schema(name)
@@ -32,10 +33,10 @@ func TestSchemasAgreeWithTheTypes(t *testing.T) {
 		}
 		s.compare(t, name, typ)
 	}
-	if got := state.Schemas(); !slices.Equal(got, []string{"desired", "hostname", "logging", "network", "plan", "reported", "time"}) {
+	if got := state.Schemas(); !slices.Equal(got, []string{"desired", "hostname", "logging", "network", "packages", "plan", "reported", "time"}) {
 		t.Errorf("schemas are %v", got)
 	}
-	if _, err := state.Schema("nothing"); err == nil || !strings.Contains(err.Error(), "there are desired, hostname, logging, network, plan, reported, time") {
+	if _, err := state.Schema("nothing"); err == nil || !strings.Contains(err.Error(), "there are desired, hostname, logging, network, packages, plan, reported, time") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -33,6 +33,13 @@ var validators = map[string]func(raw json.RawMessage) error{
 		}
 		return n.Validate()
 	},
+	"packages": func(raw json.RawMessage) error {
+		var p Packages
+		if err := DecodeSection("packages", raw, &p); err != nil {
+			return err
+		}
+		return p.Validate()
+	},
 	"time": func(raw json.RawMessage) error {
 		var t Time
 		if err := DecodeSection("time", raw, &t); err != nil {
