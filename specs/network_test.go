@@ -38,14 +38,15 @@ var _ = Describe("network", Label("network"), func() {
 		return // specs/network_one_test.go
 	}
 
-	Context("of a card", Ordered, ContinueOnFailure, func() {
+	Context("of two cards", Ordered, ContinueOnFailure, func() {
 		var wanted state.Network
 
 		BeforeAll(func() {
 			server, _, ok := lab.HostAddrs("dns")
 			Expect(ok).To(BeTrue())
 			wanted = state.Network{
-				Interfaces: []state.Interface{card(beside)},
+				// The platform is reached through the first card; the second is the specs' own.
+				Interfaces: append([]state.Interface{card(beside)}, whole()...),
 				DNS:        &state.DNS{Servers: []string{server.String()}, Search: []string{"test"}},
 			}
 		})
@@ -63,11 +64,15 @@ var _ = Describe("network", Label("network"), func() {
 			Expect(lookup(ctx, "log.lab")).To(ContainSubstring(log.String()))
 		}, SpecTimeout(3*settleTimeout))
 
+		secondCard(func() []state.Interface { return wanted.Interfaces[1:] })
+
 		It("is not touched when the same is chosen again", func(ctx SpecContext) {
 			report := agent.settle(ctx, agent.choose(ctx, network(named(ctx), wanted)))
 			expectNetwork(report)
 			Expect(report.Sections["network"].Changes).To(BeEmpty())
 		}, SpecTimeout(2*settleTimeout))
+
+		drift(func() state.Network { return wanted })
 
 		It("is as it was when its gateway is a wrong one", Label("fault"), func(ctx SpecContext) {
 			// So short a prefix leaves all hosts of the lab behind the gateway.

@@ -292,6 +292,7 @@ func TestWhatIsNotBuiltFails(t *testing.T) {
 	for _, script := range []string{
 		`config_set_path("unbound/enable", ""); services_unbound_configure();`,
 		`config_set_path("syslog/enable", ""); config_set_path("syslog/remoteserver", "a"); config_set_path("syslog/vpn", "yes"); system_syslogd_start();`,
+		`config_set_path("dhcpd/wan/enable", ""); restart_interface_services("wan");`,
 		`config_set_path("staticroutes/route", [["network" => "10.0.0.0/8"]]); system_routing_configure();`,
 		`config_set_path("gateways/defaultgw4", "GROUP"); system_routing_configure();`,
 	} {

@@ -94,7 +94,7 @@ function guestd_bring($roles, $before) {
 		interface_bring_down($role, false, array('ifcfg' => $before[$role], 'ppps' => array()));
 		interface_configure($role, true);
 		if (function_exists('restart_interface_services')) {
-			restart_interface_services($role);
+			restart_interface_services($role, isset($before[$role]['ipaddrv6']) ? $before[$role]['ipaddrv6'] : '');
 		}
 	}
 	setup_gateways_monitor();

@@ -18,66 +18,56 @@ import (
 // smallMTU leaves room for a tag and a tunnel, and is no system's own choice.
 const smallMTU = 1400
 
-// The second card is the specs' own: the platform is reached through the first,
-// which the document does not name.
-var _ = Describe("a whole network", Label("network"), Ordered, ContinueOnFailure, func() {
-	if !sys().Tools.Network.Managed || sys().Tools.Network.OneAddress {
-		return // specs/network_test.go and network_one_test.go see it refused
-	}
-	var chosen state.Network
-
-	BeforeAll(func(ctx SpecContext) {
-		chosen = whole()
-		report := agent.settle(ctx, agent.choose(ctx, network(named(ctx), chosen)))
-		expectNetwork(report)
-		Expect(report.Sections["network"].Changes).NotTo(BeEmpty())
-	}, NodeTimeout(3*settleTimeout))
-
-	It("answers at every fixed address, through the second card", func(ctx SpecContext) {
-		for _, a := range chosen.Interfaces[0].Prefixes() {
+// secondCard are the specs of a second card and the VLAN on it, once they are
+// as chosen.
+func secondCard(chosen func() []state.Interface) {
+	It("answers at every fixed address of the second card", func(ctx SpecContext) {
+		for _, a := range chosen()[0].Prefixes() {
 			h := expectShake(ctx, "router", a.Addr())
 			Expect(h.from).To(Equal(column.Lab.MAC(1)), "who answered at %s", a)
 			Expect(h.vlan).To(BeZero())
 		}
-		expectAnswers(ctx, column.Lab.GuestAddr().String()+"/24")
 	}, SpecTimeout(settleTimeout))
 
 	It("sends packets of the chosen MTU", func(ctx SpecContext) {
-		for _, a := range chosen.Interfaces[0].Prefixes() {
+		for _, a := range chosen()[0].Prefixes() {
 			Expect(expectShake(ctx, "router", a.Addr()).mss).To(BeEquivalentTo(smallMTU - headers(a.Addr())))
 		}
 	}, SpecTimeout(settleTimeout))
 
 	It("answers what lies behind the gateway of a static route", func(ctx SpecContext) {
-		for _, a := range chosen.Interfaces[0].Prefixes() {
+		for _, a := range chosen()[0].Prefixes() {
 			expectShake(ctx, "far", a.Addr())
 		}
 	}, SpecTimeout(settleTimeout))
 
 	It("is in a VLAN, with its tag on the wire", func(ctx SpecContext) {
-		for _, a := range chosen.Interfaces[1].Prefixes() {
+		for _, a := range chosen()[1].Prefixes() {
 			Expect(expectShake(ctx, "tagged", a.Addr()).vlan).To(BeEquivalentTo(lab.TaggedID))
 		}
 	}, SpecTimeout(settleTimeout))
+}
 
-	It("has nothing left to change, and names an address that was taken away by hand", func(ctx SpecContext) {
-		Expect(foreseen(ctx, chosen)).To(BeEmpty())
-		gone := chosen.Interfaces[0].Prefixes()[1]
-		takeAway(ctx, gone)
-		Expect(foreseen(ctx, chosen)).To(ContainSubstring("lacks the address " + gone.String()))
+// drift are the specs of what was changed by hand; none of them comes before
+// the specs that want everything as chosen.
+func drift(chosen func() state.Network) {
+	gone := func() netip.Prefix { return chosen().Interfaces[1].Prefixes()[1] }
+
+	It("names an address that was taken away by hand", func(ctx SpecContext) {
+		takeAway(ctx, gone())
+		Expect(foreseen(ctx, chosen())).To(ContainSubstring("lacks the address " + gone().String()))
 	}, SpecTimeout(2*settleTimeout))
 
 	It("has an address back that was taken away by hand", Label("soak"), func(ctx SpecContext) {
-		gone := chosen.Interfaces[0].Prefixes()[1]
-		report := agent.settle(ctx, agent.choose(ctx, network(named(ctx), chosen)))
+		report := agent.settle(ctx, agent.choose(ctx, network(named(ctx), chosen())))
 		expectNetwork(report)
-		expectShake(ctx, "router", gone.Addr())
+		expectShake(ctx, "router", gone().Addr())
 	}, SpecTimeout(3*settleTimeout))
 
 	It("is gone when the card is set down, the VLAN with it", Label("soak"), func(ctx SpecContext) {
 		down := state.Network{Interfaces: []state.Interface{{MAC: column.Lab.MAC(1), State: state.InterfaceDown}}}
 		expectNetwork(agent.settle(ctx, agent.choose(ctx, network(named(ctx), down))))
-		for _, i := range chosen.Interfaces {
+		for _, i := range chosen().Interfaces[1:] {
 			from := "router"
 			if i.VLAN != nil {
 				from = "tagged"
@@ -89,10 +79,11 @@ var _ = Describe("a whole network", Label("network"), Ordered, ContinueOnFailure
 		}
 		expectAnswers(ctx, column.Lab.GuestAddr().String()+"/24")
 	}, SpecTimeout(3*settleTimeout))
-})
+}
 
-// whole is a network with everything that the system can do.
-func whole() state.Network {
+// whole are the second card and a VLAN on it, with everything that the system
+// can do.
+func whole() []state.Interface {
 	card := state.Interface{
 		MAC: column.Lab.MAC(1), MTU: smallMTU,
 		Addresses: []string{within(lab.Second, 10), within(lab.Second, 11)},
@@ -104,7 +95,7 @@ func whole() state.Network {
 		card.Routes = append(card.Routes, state.Route{To: lab.Far6.String(), Via: gateway(netip.Addr.Is6)})
 		vlan.Addresses = append(vlan.Addresses, within(lab.Tagged6, 10))
 	}
-	return state.Network{Interfaces: []state.Interface{card, vlan}}
+	return []state.Interface{card, vlan}
 }
 
 // within is the n-th address of a network, with its prefix.
