@@ -27,7 +27,7 @@ var _ = Describe("a change of the host name is whole", Label("transaction", "hos
 		s := newShears(ctx)
 		s.cut(ctx, s.killDaemon)
 		s.cut(ctx, s.killPlugin)
-	}, SpecTimeout(4*killBudget))
+	}, SpecTimeout(6*killBudget))
 
 	It("whenever the daemon or its plugin is killed, a hundred times", Label("soak"), func(ctx SpecContext) {
 		s := newShears(ctx)
