@@ -37,6 +37,7 @@ var plan = []hostPlan{
 	{"dns", 53},
 	{"mirror", 80},
 	{"ntp", 123},
+	{"clock", 124},
 }
 
 func (p hostPlan) addr() netip.Addr {

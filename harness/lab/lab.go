@@ -34,6 +34,7 @@ type Lab struct {
 	dhcp   *DHCPServer
 	dns    *DNSServer
 	ntp    *NTPServer
+	clock  *NTPServer
 	syslog *SyslogSink
 	mirror *Mirror
 }
@@ -78,6 +79,7 @@ func (l *Lab) start(ctx context.Context, nics int) error {
 		{"dhcp", func() (err error) { l.dhcp, err = startDHCP(router, l.log); return err }},
 		{"dns", func() (err error) { l.dns, err = startDNS(l.hosts["dns"], l.log); return err }},
 		{"ntp", func() (err error) { l.ntp, err = startNTP(l.hosts["ntp"]); return err }},
+		{"clock", func() (err error) { l.clock, err = startNTP(l.hosts["clock"]); return err }},
 		{"syslog", func() (err error) { l.syslog, err = startSyslog(l.hosts["log"], l.log); return err }},
 		{"mirror", func() (err error) { l.mirror, err = startMirror(l.hosts["mirror"], l.log); return err }},
 	} {
@@ -119,8 +121,12 @@ func (l *Lab) DNS() *DNSServer { return l.dns }
 // DHCP is the DHCP server on the router.
 func (l *Lab) DHCP() *DHCPServer { return l.dhcp }
 
-// NTP is the time server.
+// NTP is the time server that DHCP names.
 func (l *Lab) NTP() *NTPServer { return l.ntp }
+
+// Clock is a time server that DHCP does not name: a guest asks it only if it was
+// told to otherwise.
+func (l *Lab) Clock() *NTPServer { return l.clock }
 
 // Mirror is the package mirror.
 func (l *Lab) Mirror() *Mirror { return l.mirror }

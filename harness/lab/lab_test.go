@@ -325,7 +325,7 @@ func TestCaptureTellsAboutItsWriter(t *testing.T) {
 func TestHostAddrs(t *testing.T) {
 	for name, want := range map[string]string{
 		"router": "198.51.100.1 2001:db8:77::1", "dns": "198.51.100.53 2001:db8:77::53",
-		"ntp": "198.51.100.123 2001:db8:77::123", "log": "198.51.100.14 2001:db8:77::14",
+		"ntp": "198.51.100.123 2001:db8:77::123", "clock": "198.51.100.124 2001:db8:77::124", "log": "198.51.100.14 2001:db8:77::14",
 		"mirror": "198.51.100.80 2001:db8:77::80", "platform": "198.51.100.42 2001:db8:77::42",
 	} {
 		v4, v6, ok := HostAddrs(name)

@@ -34,6 +34,7 @@ type NTPServer struct {
 	mu     sync.Mutex
 	shift  time.Duration
 	silent bool
+	lost   bool
 }
 
 func startNTP(h *host) (*NTPServer, error) {
@@ -62,6 +63,14 @@ func (s *NTPServer) Silence(silent bool) {
 	s.silent = silent
 }
 
+// Lose makes the server say that it has lost the time, upon which a client turns
+// to another at once, or that it has it again.
+func (s *NTPServer) Lose(lost bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lost = lost
+}
+
 // Requests are those answered so far, oldest first.
 func (s *NTPServer) Requests() []TimeRequest { return s.requests.all() }
 
@@ -78,7 +87,7 @@ func (s *NTPServer) answer(request []byte, arrived time.Time) []byte {
 		return nil
 	}
 	s.mu.Lock()
-	shift, silent := s.shift, s.silent
+	shift, silent, lost := s.shift, s.silent, s.lost
 	s.mu.Unlock()
 	if silent {
 		return nil
@@ -94,6 +103,10 @@ func (s *NTPServer) answer(request []byte, arrived time.Time) []byte {
 	copy(answer[24:32], request[40:48]) // when the client sent it
 	putNTPTime(answer[32:], arrived.Add(shift))
 	putNTPTime(answer[40:], time.Now().Add(shift))
+	if lost {
+		answer[0] |= 0b11_000_000 // not synchronised (RFC 5905, section 7.3)
+		answer[1] = 16
+	}
 	return answer
 }
 

@@ -261,6 +261,31 @@ func TestNTP(t *testing.T) {
 	}
 }
 
+// The two time servers go by clocks of their own.
+func TestAnotherNTPServer(t *testing.T) {
+	l := newTestLab(t, Options{})
+	g := attach(t, l, 0)
+	l.NTP().Silence(true)
+	l.Clock().Shift(time.Hour)
+	conn := g.mustDial(t, "udp", "198.51.100.124:123")
+	request := make([]byte, 48)
+	request[0] = 4<<3 | 3
+	if _, err := conn.Write(request); err != nil {
+		t.Fatal(err)
+	}
+	answer := make([]byte, 100)
+	if _, err := conn.Read(answer); err != nil {
+		t.Fatal(err)
+	}
+	told := time.Unix(int64(binary.BigEndian.Uint32(answer[40:]))-2208988800, 0)
+	if off := time.Until(told) - time.Hour; off.Abs() > 2*time.Second {
+		t.Errorf("off by %s", off)
+	}
+	if n := len(l.NTP().Requests()); n != 0 {
+		t.Errorf("the other server answered %d requests", n)
+	}
+}
+
 func TestNTPAnswersClientsOnly(t *testing.T) {
 	var s NTPServer
 	now := time.Now()
@@ -273,6 +298,20 @@ func TestNTPAnswersClientsOnly(t *testing.T) {
 		if s.answer(request, now) != nil {
 			t.Errorf("%s is answered", name)
 		}
+	}
+}
+
+func TestANTPServerThatHasLostTheTime(t *testing.T) {
+	var s NTPServer
+	request := make([]byte, 48)
+	request[0] = 4<<3 | 3
+	s.Lose(true)
+	if answer := s.answer(request, time.Now()); answer[0]>>6 != 3 || answer[1] != 16 {
+		t.Errorf("answer % x", answer)
+	}
+	s.Lose(false)
+	if answer := s.answer(request, time.Now()); answer[0]>>6 != 0 || answer[1] != 1 {
+		t.Errorf("found again: % x", answer)
 	}
 }
 
