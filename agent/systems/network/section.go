@@ -90,8 +90,10 @@ func (s Section) Plan(ctx context.Context, m guest.Machine, desired json.RawMess
 	if len(changed) == 0 && len(wrong) == 0 {
 		return plan, nil
 	}
-	if err := p.check(ctx, m, p.files); err != nil {
-		return section.Plan{}, section.Errorf(section.Invalid, name, "%v", err)
+	if len(changed) > 0 { // what is in place was judged when it was written
+		if err := p.check(ctx, m, p.files); err != nil {
+			return section.Plan{}, section.Errorf(section.Invalid, name, "%v", err)
+		}
 	}
 	plan.Changes = tell(changed, wrong, p.activation(p.target, p.files))
 	plan.Checkpoint, err = p.checkpoint(ctx, m, is)
