@@ -30,10 +30,10 @@ const TaggedID = 7
 // further are the hosts beside those of plan, with all their addresses.
 // HostAddrs tells the first of each family.
 var further = []furtherPlan{
-	{name: "router", addrs: []netip.Prefix{first(Second, 1), first(Second6, 1)}},
-	{name: "gateway", number: 2, addrs: []netip.Prefix{first(Second, 2), first(Second6, 2), first(Far, 1), first(Far6, 1)}, forwards: true},
-	{name: "tagged", number: 3, addrs: []netip.Prefix{first(Tagged, 1), first(Tagged6, 1)}, vlan: TaggedID},
-	{name: "far", number: 4, addrs: []netip.Prefix{first(Far, 2), first(Far6, 2)}, through: []netip.Prefix{first(Far, 1), first(Far6, 1)}},
+	{name: "router", addrs: []netip.Prefix{nth(Second, 1), nth(Second6, 1)}},
+	{name: "gateway", number: 2, addrs: []netip.Prefix{nth(Second, 2), nth(Second6, 2), nth(Far, 1), nth(Far6, 1)}, forwards: true},
+	{name: "tagged", number: 3, addrs: []netip.Prefix{nth(Tagged, 1), nth(Tagged6, 1)}, vlan: TaggedID},
+	{name: "far", number: 4, addrs: []netip.Prefix{nth(Far, 2), nth(Far6, 2)}, through: []netip.Prefix{nth(Far, 1), nth(Far6, 1)}},
 }
 
 type furtherPlan struct {
@@ -46,8 +46,8 @@ type furtherPlan struct {
 	forwards bool
 }
 
-// first is the n-th address of a network, with its prefix.
-func first(network netip.Prefix, n int) netip.Prefix {
+// nth is the n-th address of a network, with its prefix.
+func nth(network netip.Prefix, n int) netip.Prefix {
 	a := network.Addr()
 	for range n {
 		a = a.Next()

@@ -15,7 +15,7 @@ import (
 // second puts a guest on the second card, with addresses in Second only.
 func second(t *testing.T, l *Lab) *fakeGuest {
 	g := attach(t, l, 1)
-	for _, a := range []netip.Prefix{first(Second, 10), first(Second6, 10)} {
+	for _, a := range []netip.Prefix{nth(Second, 10), nth(Second6, 10)} {
 		if err := g.addAddr(a.Addr(), a.Masked()); err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +43,7 @@ func TestARouterIsInTheSecondNetwork(t *testing.T) {
 	if _, err := g.serveTCP(23, func(_ context.Context, c net.Conn) { from <- addrPort(c.RemoteAddr()).Addr().String() }); err != nil {
 		t.Fatal(err)
 	}
-	for to, want := range map[netip.Prefix]string{first(Second, 10): "192.0.2.1", first(Second6, 10): "2001:db8:78::1"} {
+	for to, want := range map[netip.Prefix]string{nth(Second, 10): "192.0.2.1", nth(Second6, 10): "2001:db8:78::1"} {
 		conn, err := l.Dial(testContext(t), "tcp", net.JoinHostPort(to.Addr().String(), "23"))
 		if err != nil {
 			t.Fatal(err)
@@ -58,13 +58,13 @@ func TestARouterIsInTheSecondNetwork(t *testing.T) {
 func TestWhatIsFarNeedsARouteThroughTheGateway(t *testing.T) {
 	l := newTestLab(t, Options{NICs: 2})
 	g := second(t, l)
-	four, six := first(Second, 10).Addr(), first(Second6, 10).Addr()
+	four, six := nth(Second, 10).Addr(), nth(Second6, 10).Addr()
 	for _, to := range []netip.Addr{four, six} {
 		if err := reach(t, l, "far", to, 500*time.Millisecond); err == nil {
 			t.Errorf("%s is reached from far without a way back", to)
 		}
 	}
-	for network, via := range map[netip.Prefix]netip.Prefix{Far: first(Second, 2), Far6: first(Second6, 2)} {
+	for network, via := range map[netip.Prefix]netip.Prefix{Far: nth(Second, 2), Far6: nth(Second6, 2)} {
 		// Before the route to everywhere, which attach gave.
 		g.stack.SetRouteTable(append([]tcpip.Route{{
 			Destination: subnetOf(network), Gateway: tcpip.AddrFromSlice(via.Addr().AsSlice()), NIC: hostNIC,
@@ -80,13 +80,13 @@ func TestWhatIsFarNeedsARouteThroughTheGateway(t *testing.T) {
 func TestATaggedHostHearsItsOwnVLANOnly(t *testing.T) {
 	l := newTestLab(t, Options{NICs: 2})
 	g := attach(t, l, 1)
-	for _, a := range []netip.Prefix{first(Tagged, 10), first(Tagged6, 10)} {
+	for _, a := range []netip.Prefix{nth(Tagged, 10), nth(Tagged6, 10)} {
 		if err := g.addAddr(a.Addr(), a.Masked()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	g.echo(t, 22)
-	if err := reach(t, l, "tagged", first(Tagged, 10).Addr(), 500*time.Millisecond); err == nil {
+	if err := reach(t, l, "tagged", nth(Tagged, 10).Addr(), 500*time.Millisecond); err == nil {
 		t.Error("a guest without the tag is reached")
 	}
 	// A card that tags. The guest's own is beside it on the same switch.
@@ -96,7 +96,7 @@ func TestATaggedHostHearsItsOwnVLANOnly(t *testing.T) {
 		}
 	})
 	g.card.send = func(frame []byte) { port.send(tag(frame, TaggedID)) }
-	for _, a := range []netip.Prefix{first(Tagged, 10), first(Tagged6, 10)} {
+	for _, a := range []netip.Prefix{nth(Tagged, 10), nth(Tagged6, 10)} {
 		if err := reach(t, l, "tagged", a.Addr(), testTimeout); err != nil {
 			t.Error(err)
 		}
