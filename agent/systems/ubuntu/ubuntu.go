@@ -11,6 +11,7 @@ import (
 	"innkeeper/agent/systems/hostname"
 	"innkeeper/agent/systems/logging"
 	"innkeeper/agent/systems/network"
+	"innkeeper/agent/systems/packages"
 	"innkeeper/agent/systems/section"
 	"innkeeper/agent/systems/system"
 )
@@ -32,6 +33,7 @@ func (System) Sections() map[string]section.Section {
 		"hostname": hostname.SystemdShort(),
 		"network":  network.Netplan(),
 		"logging":  logging.Systemd(),
+		"packages": packages.Apt(),
 		"time":     clock.Ubuntu(),
 	}
 }
