@@ -41,6 +41,8 @@ type Agent struct {
 	lab      *lab.Lab
 	// stop ends the platform's answering on the lab, nil while it does not.
 	stop func()
+	// armed says that the fault plugin was deployed.
+	armed bool
 }
 
 // admit starts a platform on the lab, deploys guestd and installs it as the
@@ -64,10 +66,6 @@ func admit(ctx context.Context, c *harness.Column, p programs) (*Agent, error) {
 	if _, err := c.Guest.Deploy(ctx, p.guestd, tools.Agent); err != nil {
 		return a, err
 	}
-	plugin := join(tools.PluginDir, "mischief"+suffix(p.faultplugin))
-	if _, err := c.Guest.Deploy(ctx, p.faultplugin, plugin); err != nil {
-		return a, err
-	}
 	phase("install", "")
 	return a, a.install(ctx, c)
 }
@@ -87,6 +85,19 @@ func (a *Agent) install(ctx context.Context, c *harness.Column) error {
 	}
 	_, err = c.Guest.Run(ctx, c.System.Tools.Agent, "install", "--join", file)
 	return err
+}
+
+// arm deploys the fault plugin, once: a run after each change mostly has no
+// spec that needs it.
+func (a *Agent) arm(ctx context.Context) {
+	GinkgoHelper()
+	if a.armed {
+		return
+	}
+	file := join(sys().Tools.PluginDir, "mischief"+suffix(a.programs.faultplugin))
+	_, err := column.Guest.Deploy(ctx, a.programs.faultplugin, file)
+	Expect(err).NotTo(HaveOccurred())
+	a.armed = true
 }
 
 // serve has the platform answer on the lab.

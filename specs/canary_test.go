@@ -22,6 +22,7 @@ var _ = Describe("a secret in a document", Label("plugin", "fault"), Ordered, fu
 
 	// The plugin that is given it tells it in every way there is, and crashes.
 	BeforeAll(func(ctx SpecContext) {
+		agent.arm(ctx)
 		secret = newCanary(ctx)
 		report = agent.settle(ctx, agent.choose(ctx, map[string]any{
 			"mischief-tell": map[string]any{"do": "tell", "secret": secret.text},

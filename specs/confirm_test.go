@@ -39,12 +39,11 @@ var _ = Describe("a change that may cut the guest off", Ordered, ContinueOnFailu
 	var standing, log string
 
 	BeforeAll(func(ctx SpecContext) {
-		dir, exe := sys().Tools.PluginDir, suffix(sys().Tools.Agent)
-		_, err := column.Guest.Raw(ctx, "cp", column.Guest.FilePath(join(dir, "mischief"+exe)), column.Guest.FilePath(join(dir, "cutoff"+exe)))
-		Expect(err).NotTo(HaveOccurred())
+		copyPlugin(ctx, "cutoff")
+		var err error
 		log, err = agentLogFile(ctx)
 		Expect(err).NotTo(HaveOccurred())
-	}, NodeTimeout(time.Minute))
+	}, NodeTimeout(startTimeout))
 
 	It("stands when the platform hears of it, and leaves no guardian behind", func(ctx SpecContext) {
 		standing = names("stands")

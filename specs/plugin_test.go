@@ -66,6 +66,7 @@ var _ = Describe("plugins are processes", Label("plugin", "fault"), func() {
 	})
 
 	It("leaves one alone that keeps crashing, until the next revision", Label("soak"), func(ctx SpecContext) {
+		agent.arm(ctx)
 		revision := agent.choose(ctx, map[string]any{"mischief": map[string]any{"do": "crash"}})
 		report := agent.await(ctx, 2*settleTimeout, "the quarantine", func(r state.Reported) bool {
 			s := r.Sections["mischief"]
@@ -82,6 +83,7 @@ var _ = Describe("plugins are processes", Label("plugin", "fault"), func() {
 // copyPlugin installs the fault plugin under another of its names.
 func copyPlugin(ctx SpecContext, name string) {
 	GinkgoHelper()
+	agent.arm(ctx)
 	dir, exe := sys().Tools.PluginDir, suffix(sys().Tools.Agent)
 	_, err := column.Guest.Raw(ctx, "cp", column.Guest.FilePath(join(dir, "mischief"+exe)), column.Guest.FilePath(join(dir, name+exe)))
 	Expect(err).NotTo(HaveOccurred())
