@@ -68,7 +68,7 @@ func TestFailuresAreToldApart(t *testing.T) {
 	} {
 		m := guesttest.New(nil).On("apt-get *", guest.Result{ExitCode: 100, Stderr: []byte(stderr)})
 		var got *apt.Error
-		if err := apt.Install(t.Context(), m, true, []string{"a"}); !errors.As(err, &got) || *got != want {
+		if err := apt.Install(t.Context(), m, true, false, []string{"a"}); !errors.As(err, &got) || *got != want {
 			t.Errorf("%q: got %+v, want %+v", stderr, got, want)
 		}
 	}
@@ -77,20 +77,28 @@ func TestFailuresAreToldApart(t *testing.T) {
 	if err := apt.UpdateAll(t.Context(), m); !errors.As(err, &locked) || !strings.HasSuffix(locked.Message, "held by process 7 (apt-get)") {
 		t.Errorf("got %v", err)
 	}
+	// After a wait apt says only then, and on the other stream, who it was.
+	m = guesttest.New(nil).On("apt-get *", guest.Result{
+		ExitCode: 100, Stdout: []byte("Waiting for cache lock: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 7 (perl)...\n"),
+		Stderr: []byte("E: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend), is another process using it?\n"),
+	})
+	if err := apt.UpdateAll(t.Context(), m); !errors.As(err, &locked) || !strings.HasSuffix(locked.Message, "using it? It is held by process 7 (perl)") {
+		t.Errorf("got %v", err)
+	}
 	m = guesttest.New(nil).On("dpkg *", guest.Result{ExitCode: 2, Stderr: []byte("dpkg: error: dpkg frontend lock was locked by another process with pid 7\n")})
 	if err := apt.Configure(t.Context(), m); !errors.As(err, &locked) {
 		t.Errorf("got %v", err)
 	}
 	var interrupted *apt.InterruptedError
 	m = guesttest.New(nil).On("apt-get *", guest.Result{ExitCode: 100, Stderr: []byte("E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem. \n")})
-	if err := apt.Install(t.Context(), m, true, []string{"a"}); !errors.As(err, &interrupted) {
+	if err := apt.Install(t.Context(), m, true, false, []string{"a"}); !errors.As(err, &interrupted) {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestNothingCanAsk(t *testing.T) {
 	m := guesttest.New(nil).On("apt-get *", guest.Result{})
-	if err := apt.Install(t.Context(), m, true, []string{"a=1", "b-"}); err != nil {
+	if err := apt.Install(t.Context(), m, true, false, []string{"a=1", "b-"}); err != nil {
 		t.Fatal(err)
 	}
 	c := m.Commands()[0]

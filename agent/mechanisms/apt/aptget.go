@@ -64,11 +64,15 @@ func Update(ctx context.Context, m guest.Machine) error {
 func UpdateAll(ctx context.Context, m guest.Machine) error { return get(ctx, m, "update") }
 
 // Install brings packages to what the words say: "name", "name=version" or, to
-// remove one, "name-". Nothing else is removed by it: keep has apt stop before.
-func Install(ctx context.Context, m guest.Machine, keep bool, words []string) error {
+// remove one, "name-". Keep has apt stop before it removes anything; anew has it
+// install what seems to be there already, because it is torn.
+func Install(ctx context.Context, m guest.Machine, keep, anew bool, words []string) error {
 	args := []string{"install", "--no-install-recommends", "--allow-downgrades"}
 	if keep {
 		args = append(args, "--no-remove")
+	}
+	if anew {
+		args = append(args, "--reinstall")
 	}
 	return get(ctx, m, append(append(args, "--"), words...)...)
 }
@@ -99,6 +103,20 @@ func Removed(ctx context.Context, m guest.Machine, words []string) ([]string, er
 // package stays as it is.
 func Configure(ctx context.Context, m guest.Machine) error {
 	c := guest.Command{Path: "dpkg", Args: []string{"--force-confdef", "--force-confold", "--configure", "--pending"}, Env: environment, Deadline: deadline}
+	r, err := m.Run(ctx, c)
+	if err != nil || r.ExitCode == 0 {
+		return err
+	}
+	return diagnose(c, r)
+}
+
+// Discard takes away packages whose installation broke off where only a new one
+// could end it (dpkg(1), --force-remove-reinstreq).
+func Discard(ctx context.Context, m guest.Machine, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	c := guest.Command{Path: "dpkg", Args: append([]string{"--force-remove-reinstreq", "--remove"}, names...), Env: environment, Deadline: deadline}
 	r, err := m.Run(ctx, c)
 	if err != nil || r.ExitCode == 0 {
 		return err
@@ -153,7 +171,8 @@ func get(ctx context.Context, m guest.Machine, args ...string) error {
 }
 
 var (
-	lockLine    = regexp.MustCompile(`(?m)^(?:E: |dpkg: error: )?((?:Could not get lock|Unable to lock|dpkg frontend lock|.*lock was locked by another process).*)$`)
+	lockLine    = regexp.MustCompile(`(?m)^(?:E: |dpkg: error: )?((?:Could not get lock|Unable to lock|Unable to acquire the dpkg frontend lock|dpkg frontend lock|.*lock was locked by another process).*)$`)
+	lockHolder  = regexp.MustCompile(`held by process \d+ \([^)\n]*\)`)
 	unknownName = regexp.MustCompile(`(?m)^E: (?:Unable to locate package (\S+)|Version '\S+' for '(\S+)' was not found|Package '?(\S+?)'? has no installation candidate)`)
 	failedName  = regexp.MustCompile(`(?m)^(?:dpkg: error processing (?:package|archive) (?:\S*/)?([a-z0-9][a-z0-9+.-]*))`)
 )
@@ -163,7 +182,11 @@ var (
 func diagnose(c guest.Command, r guest.Result) error {
 	text := string(r.Stderr)
 	if found := lockLine.FindStringSubmatch(text); found != nil {
-		return &LockError{found[1]}
+		said := found[1]
+		if holder := lockHolder.FindString(string(r.Stdout)); holder != "" && !strings.Contains(said, holder) {
+			said += " It is " + holder
+		}
+		return &LockError{said}
 	}
 	if strings.Contains(text, "dpkg was interrupted") {
 		return &InterruptedError{"dpkg was interrupted"}

@@ -14,7 +14,9 @@ import (
 // Installed is one package of dpkg's database.
 type Installed struct {
 	// Name has the architecture after a colon if it is not the machine's own.
-	Name, Version string
+	Name string
+	// Version is empty if the first installation broke off early.
+	Version string
 	// Hold says that it is kept as it is.
 	Hold bool
 	// Broken says that its installation or removal was cut short, or that its

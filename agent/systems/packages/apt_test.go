@@ -43,7 +43,7 @@ func newDebian() *debian {
 		var b strings.Builder
 		for _, name := range slices.Sorted(maps.Keys(d.installed)) {
 			version, status, _ := strings.Cut(d.installed[name], " ")
-			fmt.Fprintf(&b, "%s\tamd64\t%s\t%s \n", name, version, status)
+			fmt.Fprintf(&b, "%s\tamd64\t%s\t%s\n", name, version, status)
 		}
 		return guest.Result{Stdout: []byte(b.String())}, nil
 	})
@@ -64,7 +64,13 @@ func newDebian() *debian {
 		}
 		return guest.Result{Stdout: []byte(b.String())}, nil
 	})
-	d.fake.OnDo("dpkg *", func(guest.Command) (guest.Result, error) {
+	d.fake.OnDo("dpkg *", func(c guest.Command) (guest.Result, error) {
+		if c.Args[0] == "--force-remove-reinstreq" {
+			for _, name := range c.Args[2:] {
+				delete(d.installed, name)
+			}
+			return guest.Result{}, nil
+		}
 		for name, v := range d.installed {
 			d.installed[name] = strings.Replace(v, " iF", " ii", 1)
 		}
@@ -247,6 +253,32 @@ func TestAptWaitsAndRepairs(t *testing.T) {
 	}
 	if !slices.ContainsFunc(progress, func(s string) bool { return strings.Contains(s, "held by process 7 (apt)") }) {
 		t.Errorf("told %q", progress)
+	}
+}
+
+// An installation that broke off before there was a version, as dpkg 1.22 left
+// it when it was killed, is taken away by a restore, and made anew by an apply.
+func TestAptTakesAwayWhatIsTorn(t *testing.T) {
+	d := newDebian()
+	chosen := document(map[string]state.Package{"hello": {State: "present"}})
+	before := maps.Clone(d.installed)
+	made, err := plan(t, d.fake, chosen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.installed["hello"] = " iHR"
+	if err := packages.Apt().Restore(t.Context(), d.fake, made.Checkpoint); err != nil || !maps.Equal(d.installed, before) {
+		t.Errorf("there are %v, %v", d.installed, err)
+	}
+	d.installed["hello"], d.installed["other"] = " iHR", " iHR"
+	if made, err = plan(t, d.fake, chosen); err != nil || len(made.Changes) != 2 {
+		t.Fatalf("got %+v, %v", made.Changes, err)
+	}
+	if told := made.Changes[1].Summary; told != "bring hello to the newest version, take away other, whose installation was cut short" {
+		t.Errorf("told %q", told)
+	}
+	if err := apply(t, d.fake, chosen, made); err != nil || d.installed["hello"] != "2 ii" || d.installed["other"] != "" {
+		t.Errorf("there are %v, %v", d.installed, err)
 	}
 }
 

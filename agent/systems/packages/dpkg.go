@@ -59,6 +59,9 @@ func readDpkg(ctx context.Context, m guest.Machine) (inventory, error) {
 	}
 	i := inventory{}
 	for _, p := range all {
+		if p.Version == "" {
+			p.Version = none
+		}
 		i[p.Name] = entry{version: p.Version, hold: p.Hold, broken: p.Broken}
 	}
 	return i, nil
@@ -67,6 +70,10 @@ func readDpkg(ctx context.Context, m guest.Machine) (inventory, error) {
 func (p *dpkgDatabase) Want(d state.Packages, is places.Value) places.Value {
 	want := parseInventory(is)
 	for name, e := range want {
+		if e.version == none {
+			delete(want, name) // it never was there
+			continue
+		}
 		e.broken = false
 		want[name] = e
 	}
@@ -101,15 +108,18 @@ func (p *dpkgDatabase) Set(ctx context.Context, m guest.Machine, _, to places.Va
 			return err
 		}
 	}
-	var words, release, hold, gone []string
+	var words, release, hold, gone, torn []string
+	anew := false
 	for _, s := range steps(is, want) {
 		switch {
+		case !s.will && s.from.broken:
+			torn = append(torn, s.name)
 		case !s.will:
 			words, gone = append(words, s.name+"-"), append(gone, s.name)
 		case s.to.version == newest:
-			words = append(words, s.name)
-		case !s.was || s.from.version != s.to.version:
-			words = append(words, s.name+"="+s.to.version)
+			words, anew = append(words, s.name), anew || s.from.broken
+		case !s.was || s.from.version != s.to.version || s.from.broken:
+			words, anew = append(words, s.name+"="+s.to.version), anew || s.from.broken
 		}
 		if s.was && s.from.hold {
 			release = append(release, s.name)
@@ -118,10 +128,13 @@ func (p *dpkgDatabase) Set(ctx context.Context, m guest.Machine, _, to places.Va
 			hold = append(hold, s.name)
 		}
 	}
+	if err := apt.Discard(ctx, m, torn); err != nil {
+		return aptProblem(err, nil)
+	}
 	if err := apt.Mark(ctx, m, false, release); err != nil {
 		return aptProblem(err, nil)
 	}
-	if err := p.install(ctx, m, words, gone, undo); err != nil {
+	if err := p.install(ctx, m, change{words, gone, anew, undo}); err != nil {
 		return err
 	}
 	if err := apt.Mark(ctx, m, true, hold); err != nil {
@@ -153,13 +166,20 @@ func (p *dpkgDatabase) repaired(ctx context.Context, m guest.Machine, undo bool)
 // patience is how often somebody else's lock is waited for, ten seconds each.
 const patience = 60
 
-func (p *dpkgDatabase) install(ctx context.Context, m guest.Machine, words, gone []string, undo bool) error {
-	if len(words) == 0 {
+// change is what apt-get is asked for: words for packages, those among them that
+// go, and whether some are torn.
+type change struct {
+	words, gone []string
+	anew, undo  bool
+}
+
+func (p *dpkgDatabase) install(ctx context.Context, m guest.Machine, c change) error {
+	if len(c.words) == 0 {
 		return nil
 	}
 	var repaired, refreshed bool
 	for waited := 0; ; {
-		err := p.try(ctx, m, words, gone, undo)
+		err := p.try(ctx, m, c)
 		var locked *apt.LockError
 		var interrupted *apt.InterruptedError
 		var failed *apt.Error
@@ -169,7 +189,7 @@ func (p *dpkgDatabase) install(ctx context.Context, m guest.Machine, words, gone
 			section.Progress(ctx, "wait for somebody else's work with packages: "+locked.Message, -1)
 		case errors.As(err, &interrupted) && !repaired:
 			repaired = true
-			if err := apt.Configure(ctx, m); err != nil && !undo {
+			if err := apt.Configure(ctx, m); err != nil && !c.undo {
 				return aptProblem(err, nil)
 			}
 		case errors.As(err, &failed) && failed.Unknown && !refreshed:
@@ -188,21 +208,21 @@ func (p *dpkgDatabase) install(ctx context.Context, m guest.Machine, words, gone
 
 // try installs and removes. What nobody chose is not removed: the one chosen
 // for removal stays then, too.
-func (p *dpkgDatabase) try(ctx context.Context, m guest.Machine, words, gone []string, undo bool) error {
-	if len(gone) > 0 && !undo {
-		removed, err := apt.Removed(ctx, m, words)
+func (p *dpkgDatabase) try(ctx context.Context, m guest.Machine, c change) error {
+	if len(c.gone) > 0 && !c.undo {
+		removed, err := apt.Removed(ctx, m, c.words)
 		if err != nil {
 			return err
 		}
 		for _, other := range removed {
-			if !slices.Contains(gone, other) {
-				return section.Errorf(section.Failed, "packages.wanted."+gone[0],
+			if !slices.Contains(c.gone, other) {
+				return section.Errorf(section.Failed, "packages.wanted."+c.gone[0],
 					"cannot be removed without %s, which is not chosen to be absent; nothing was removed", other)
 			}
 		}
 	}
-	section.Progress(ctx, "apt-get install "+strings.Join(words, " "), -1)
-	return apt.Install(ctx, m, len(gone) == 0, words)
+	section.Progress(ctx, "apt-get install "+strings.Join(c.words, " "), -1)
+	return apt.Install(ctx, m, len(c.gone) == 0, c.anew, c.words)
 }
 
 // mostTold is how many packages a change names.

@@ -14,13 +14,17 @@ type inventory map[string]entry
 
 // entry is one installed package.
 type entry struct {
-	// version is newest where it will be what the package manager finds.
+	// version is newest where it will be what the package manager finds, and
+	// none where the first installation broke off before there was one.
 	version      string
 	hold, broken bool
 }
 
-// newest is no version of any package: an equals sign cannot be in one.
-const newest = "="
+// What stands for a version: an equals sign and a question mark are in none.
+const (
+	newest = "="
+	none   = "?"
+)
 
 const (
 	wordHold   = "hold"
@@ -85,8 +89,12 @@ func steps(from, to inventory) []step {
 // String is the step in words.
 func (s step) String() string {
 	switch {
+	case !s.will && s.from.broken:
+		return "take away " + s.name + ", whose installation was cut short"
 	case !s.will:
 		return "remove " + s.name + " " + s.from.version
+	case s.from.version == none:
+		return "bring " + s.name + " to the newest version"
 	case !s.was && s.to.version == newest:
 		return "install " + s.name
 	case !s.was:
