@@ -125,6 +125,8 @@ type Tools struct {
 	Logging Logging
 	// Time is the system's own clock.
 	Time Time
+	// Packages is the system's own package manager.
+	Packages Packages
 	// Network is the system's own network configuration.
 	Network Network
 	// Service is the command that says whether guestd runs as a service.

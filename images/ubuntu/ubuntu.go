@@ -75,6 +75,11 @@ var System = system.System{
 			Facilities: true, Severity: true,
 			Files: []string{"/etc/rsyslog.d/10-guestd.conf", "/etc/systemd/journald.conf.d/90-guestd.conf"},
 		},
+		Packages: system.Packages{
+			Format:  "apt",
+			Version: []string{"dpkg-query", "--show", "--showformat=${Version}"},
+			Held:    []string{"apt-mark", "showhold"},
+		},
 		Time: system.Time{
 			Zone:        []string{"timedatectl", "show", "--property=Timezone", "--value"},
 			SetZone:     []string{"timedatectl", "set-timezone", "{{zone}}"},

@@ -1,0 +1,13 @@
+package system
+
+// Packages says what a system can do of the section packages.
+type Packages struct {
+	// Format is that of its package repositories ("apt"). Without one, the
+	// section is not supported.
+	Format string
+	// Version prints the version of the installed package whose name is put
+	// behind it, run through Exec.
+	Version []string
+	// Held prints the names of the packages on hold, one a line.
+	Held []string
+}
