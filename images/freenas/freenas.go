@@ -19,8 +19,8 @@ var System = system.System{
 	Title: "FreeNAS (TrueNAS CORE)",
 	Lookalike: system.Recipe{
 		GOOS: "linux", GOARCH: "amd64",
-		Underneath: "Debian 13 userland and Linux kernel (linux/amd64 guestd) under doubles of FreeBSD's commands and init, middlewared and midclt",
-		Packages:   []string{"busybox", "syslog-ng-core"},
+		Underneath: "Debian 13 userland and Linux kernel (linux/amd64 guestd) with ntpsec's ntpd under doubles of FreeBSD's commands and init, middlewared and midclt",
+		Packages:   []string{"busybox", "ntpsec", "syslog-ng-core", "tzdata"},
 		Files:      files,
 		Doubles: []system.Double{
 			freebsd.Commands(),
@@ -30,7 +30,7 @@ var System = system.System{
 		DiskMiB: 768,
 		Trimmed: []string{
 			"FreeBSD kernel and base system, ZFS boot environments and pools",
-			"the middleware but for the network configuration's names and resolvers, syslog, init tasks and identity",
+			"the middleware but for the network configuration's names and resolvers, syslog, time zone, NTP servers, init tasks and identity",
 			"web interface, sharing services; of syslog-ng's many files three; certificate authorities",
 			"ssh is on from the start, with the lab's key",
 		},
@@ -80,6 +80,12 @@ var System = system.System{
 			Targets:  1,
 			Severity: true,
 			Files:    []string{"/data/freenas-v1.db", "/etc/local/syslog-ng.conf"},
+		},
+		Time: system.Time{
+			Zone:    []string{"cat", "/var/db/zoneinfo"},
+			SetZone: []string{"sh", "-c", `midclt call system.general.update "{\"timezone\":\"$0\"}"`, "{{zone}}"},
+			Follows: []string{"cat", "/etc/ntp.conf"},
+			Files:   []string{"/data/freenas-v1.db", "/etc/ntp.conf", "/etc/localtime", "/var/db/zoneinfo"},
 		},
 		Service: system.Check{
 			Title: "an enabled init task of the middleware's, and the process",

@@ -17,6 +17,9 @@ chmod +x /etc/rc.d/*
 # The kernel's name until the middleware has set one, as on a new appliance.
 printf 'truenas.local\n' >/etc/hostname
 
+# Of the NTP daemon's package the daemon alone: its tools are in Python.
+rm -rf /usr/lib/python3* /usr/bin/python3* /usr/share/python3 /etc/python3* /etc/ntpsec /etc/apparmor.d
+
 # What is copied into memory at every start costs time. The bundle of
 # certificates stays, the link for each of them goes; and the configuration of
 # Debian's own tools is never read here.

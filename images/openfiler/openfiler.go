@@ -20,9 +20,9 @@ var System = system.System{
 	Title: "Openfiler",
 	Lookalike: system.Recipe{
 		GOOS: "linux", GOARCH: "amd64",
-		Underneath: "Debian 13 userland and Linux kernel with sysvinit, run levels as in Red Hat's systems, doubles of chkconfig, service, ifup and ifdown",
+		Underneath: "Debian 13 userland and Linux kernel with sysvinit, ntpsec's ntpd, run levels as in Red Hat's systems, doubles of chkconfig, service, ifup and ifdown",
 		Packages: []string{
-			"iputils-arping", "isc-dhcp-client", "logrotate", "net-tools", "rsyslog", "sysvinit-core",
+			"iputils-arping", "isc-dhcp-client", "logrotate", "net-tools", "ntpsec", "rsyslog", "sysvinit-core",
 		},
 		Files: files,
 		Doubles: []system.Double{
@@ -74,7 +74,9 @@ var System = system.System{
 				"sh", "-c", `sed -i "s|^ZONE=.*|ZONE=\"$0\"|" /etc/sysconfig/clock && cp --remove-destination "/usr/share/zoneinfo/$0" /etc/localtime`,
 				"{{zone}}",
 			},
-			Files: []string{"/etc/sysconfig/clock", "/etc/localtime"},
+			Follows:     []string{"cat", "/etc/ntp.conf"},
+			Corrections: []string{"step", "slew"},
+			Files:       []string{"/etc/sysconfig/clock", "/etc/localtime", "/etc/ntp.conf", "/etc/ntp/step-tickers"},
 		},
 		Service: system.Check{
 			Title:   "guestd on at run level 3, and running",

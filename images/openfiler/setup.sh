@@ -12,6 +12,11 @@ done
 for service in network rsyslog sshd openfiler-appliance; do
 	chkconfig --add $service
 done
+chkconfig --add ntpd
+mkdir -p /var/lib/ntp
+# Debian's ntpd looks elsewhere than ntp.org's.
+mkdir -p /etc/ntpsec
+ln -sf ../ntp.conf /etc/ntpsec/ntp.conf
 ln -s halt /etc/rc.d/init.d/reboot
 ln -s ../init.d/halt /etc/rc.d/rc0.d/S01halt
 ln -s ../init.d/reboot /etc/rc.d/rc6.d/S01reboot

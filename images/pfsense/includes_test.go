@@ -317,3 +317,40 @@ func TestEveryPHPFileParses(t *testing.T) {
 		}
 	}
 }
+
+// noteNTPD lays an ntpd into the tree that only notes what it was told.
+func noteNTPD(t *testing.T, root string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Join(root, "usr/local/sbin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	fake := "#!/bin/sh\necho \"$*\" >>" + root + "/ntpd.log\n"
+	if err := os.WriteFile(filepath.Join(root, "usr/local/sbin/ntpd"), []byte(fake), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestNTP(t *testing.T) {
+	root := tree(t)
+	noteNTPD(t, root)
+	php(t, root, `config_set_path("system/timeservers", "ntp.lab.test  2.pfsense.pool.ntp.org"); config_set_path("ntpd/prefer", "ntp.lab.test "); system_ntp_configure();`)
+	conf := read(t, root, "var/etc/ntpd.conf")
+	for _, want := range []string{
+		"\nserver ntp.lab.test iburst maxpoll 9 prefer\n", "\npool 2.pfsense.pool.ntp.org iburst maxpoll 9\n",
+		"\nrestrict default kod limited nomodify nopeer notrap\n", "\nrestrict source kod limited nomodify notrap\n",
+	} {
+		if !strings.Contains(conf, want) {
+			t.Errorf("ntpd.conf lacks %q:\n%s", want, conf)
+		}
+	}
+	if got, want := read(t, root, "ntpd.log"), "-g -c "+root+"/var/etc/ntpd.conf -p "+root+"/var/run/ntpd.pid\n"; got != want {
+		t.Errorf("ntpd was told %q, want %q", got, want)
+	}
+	php(t, root, `config_set_path("ntpd/enable", "disabled"); system_ntp_configure();`)
+	if _, err := os.Stat(filepath.Join(root, "var/etc/ntpd.conf")); !os.IsNotExist(err) {
+		t.Errorf("turned off, its configuration is still there: %v", err)
+	}
+	if got := read(t, root, "ntpd.log"); strings.Count(got, "\n") != 1 {
+		t.Errorf("turned off, it was started: %q", got)
+	}
+}

@@ -26,8 +26,8 @@ var System = system.System{
 	Title: "pfSense",
 	Lookalike: system.Recipe{
 		GOOS: "linux", GOARCH: "amd64",
-		Underneath: "Debian 13 userland with PHP and Linux kernel (linux/amd64 guestd) under doubles of FreeBSD's commands and init and of pfSense's PHP includes",
-		Packages:   []string{"busybox", "php-cli", "php-xml", "tzdata"},
+		Underneath: "Debian 13 userland with PHP and ntpsec's ntpd and Linux kernel (linux/amd64 guestd) under doubles of FreeBSD's commands and init and of pfSense's PHP includes",
+		Packages:   []string{"busybox", "ntpsec", "php-cli", "php-xml", "tzdata"},
 		Files:      files,
 		Modes: map[string]fs.FileMode{
 			"cf/conf/config.xml": 0o600,
@@ -37,7 +37,7 @@ var System = system.System{
 		Trimmed: []string{
 			"FreeBSD kernel and base system, packet filter, ZFS",
 			"PHP includes but for the configuration, names, resolvers, time zone, logging of all services together, DHCP or static IPv4 interfaces and the default gateway",
-			"web interface, console menu, packages, DNS resolver, ntpd",
+			"web interface, console menu, packages, DNS resolver; of NTP all but the servers",
 			"the DNS resolver is off and ssh is on from the start, with the lab's key",
 		},
 	},
@@ -87,7 +87,8 @@ var System = system.System{
 		Time: system.Time{
 			Zone:    []string{"cat", "/var/db/zoneinfo"},
 			SetZone: []string{"/usr/local/bin/php", "-r", setZone, "{{zone}}"},
-			Files:   []string{"/cf/conf/config.xml", "/var/db/zoneinfo", "/etc/localtime"},
+			Follows: []string{"cat", "/var/etc/ntpd.conf"},
+			Files:   []string{"/cf/conf/config.xml", "/var/db/zoneinfo", "/etc/localtime", "/var/etc/ntpd.conf"},
 		},
 		Service: system.Check{
 			Title:   "a start script that pfSense runs, and the process",

@@ -20,4 +20,8 @@ for conf in /etc/php/*/cli/conf.d; do
 	done
 	printf 'include_path = ".:/etc/inc:/usr/local/pfSense/include"\npcre.jit = 0\n' >"$conf/90-pfsense.ini"
 done
+# Of the NTP daemon's package the daemon alone: its tools are in Python.
+mkdir -p /usr/local/sbin
+ln -s ../../sbin/ntpd /usr/local/sbin/ntpd
+rm -rf /usr/lib/python3* /usr/bin/python3* /usr/share/python3 /etc/python3* /etc/ntpsec
 printf 'pfSense.home.arpa\n' >/etc/hostname

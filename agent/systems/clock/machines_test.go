@@ -1,16 +1,14 @@
 package clock_test
 
 import (
-	"bytes"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"innkeeper/agent/guest"
 	"innkeeper/agent/guest/guesttest"
+	"innkeeper/agent/mechanisms/ntpcontrol"
 	"innkeeper/agent/state"
 	"innkeeper/agent/systems/clock"
 )
@@ -29,6 +27,18 @@ type machine struct {
 	// it then reports.
 	wants   state.Time
 	reports state.TimeActual
+	// settings are what is not in files, nil for a system without.
+	settings func() string
+	// dying, if set, is asked before what does not go through guest.Machine.
+	dying atomic.Pointer[guesttest.Dying]
+	// setZone sets the zone as by hand, nil for a link at /etc/localtime.
+	setZone func(zone string)
+	// handSays is what the plan says first of a zone set by hand.
+	handSays string
+	// alike is the zone then reported, if it is not the same.
+	alike string
+	// always says that the system starts the daemon with a new zone, too.
+	always bool
 }
 
 // show is all that the section may touch, and what the daemon has read.
@@ -37,6 +47,9 @@ func (m *machine) show() string {
 	for _, name := range m.fake.Names() {
 		target, _ := m.fake.Readlink(name)
 		fmt.Fprintf(&b, "%s -> %s:\n%s", name, target, m.fake.Content(name))
+	}
+	if m.settings != nil {
+		b.WriteString(m.settings())
 	}
 	return b.String() + m.live
 }
@@ -110,53 +123,36 @@ func chrony(s clock.Section, config, unit string) *machine {
 }
 
 func openfiler(*testing.T) *machine {
-	m := &machine{section: clock.Openfiler()}
+	m := &machine{service: "ntpd", config: "/etc/ntp.conf"}
+	m.section = clock.Asking(clock.Openfiler(), ntpcontrol.Status{Source: "192.0.2.1", OffsetSeconds: 0.5})
 	m.fake = guesttest.New(zones(map[string]string{
-		"/etc/sysconfig/clock": "ZONE=\"UTC\"\nUTC=true\nARC=false\n",
-		"/etc/localtime":       "TZif of UTC",
+		"/usr/sbin/ntpd":        "",
+		"/etc/ntp.conf":         "restrict default nomodify\nserver 0.rpath.pool.ntp.org\n",
+		"/etc/ntp/step-tickers": "0.rpath.pool.ntp.org\n",
+		"/etc/sysconfig/clock":  "ZONE=\"UTC\"\nUTC=true\nARC=false\n",
+		"/etc/localtime":        "TZif of UTC",
 	}))
-	m.wants = state.Time{Zone: "Asia/Kolkata"}
-	m.reports = state.TimeActual{Time: m.wants}
-	return m
-}
-
-// pfsense has a PHP that does what the agent's script for the zone does to it.
-func pfsense(*testing.T) *machine {
-	m := &machine{section: clock.PFSense()}
-	m.fake = guesttest.New(zones(map[string]string{"/var/db/zoneinfo": "UTC\n", "/cf/conf/config.xml": "UTC"}))
-	m.fake.OnDo("/usr/local/bin/php", func(c guest.Command) (guest.Result, error) {
-		encoded := request.FindSubmatch(c.Stdin)
-		if encoded == nil || !bytes.Contains(c.Stdin, []byte("system_timezone_configure()")) {
-			return guest.Result{ExitCode: 255, Stderr: []byte("PHP Parse error")}, nil
+	m.daemon("/sbin/service ntpd restart", "/sbin/service ntpd status")
+	const enabled = "/etc/rc.d/rc3.d/S58ntpd"
+	m.fake.OnDo("/sbin/chkconfig --level 3 ntpd", func(guest.Command) (guest.Result, error) {
+		if _, err := m.fake.Stat(enabled); err != nil {
+			return guest.Result{ExitCode: 1}, nil
 		}
-		raw, err := base64.StdEncoding.DecodeString(string(encoded[1]))
-		if err != nil {
-			return guest.Result{}, err
-		}
-		var r struct {
-			Set    *string
-			Expect string
-			Apply  bool
-		}
-		if err := json.Unmarshal(raw, &r); err != nil {
-			return guest.Result{}, err
-		}
-		zone := m.fake.Content("/cf/conf/config.xml")
-		if r.Set != nil && zone != r.Expect {
-			return guest.Result{Stdout: []byte(`@guestd@ {"code":"busy","message":"it was changed meanwhile"}` + "\n")}, nil
-		}
-		if r.Set != nil {
-			zone = *r.Set
-			m.fake.Put("/cf/conf/config.xml", zone)
-		}
-		if r.Apply {
-			m.fake.Put("/var/db/zoneinfo", zone+"\n")
-		}
-		return guest.Result{Stdout: fmt.Appendf(nil, "Loading...\n@guestd@ {\"zone\":%q}\n", zone)}, nil
+		return guest.Result{}, nil
 	})
-	m.wants = state.Time{Zone: "Asia/Kolkata"}
-	m.reports = state.TimeActual{Time: m.wants}
+	m.fake.OnDo("/sbin/chkconfig ntpd *", func(c guest.Command) (guest.Result, error) {
+		if c.Args[1] == "on" {
+			m.fake.Put(enabled, "")
+			return guest.Result{}, nil
+		}
+		return guest.Result{}, m.fake.Remove(enabled)
+	})
+	m.setZone = func(zone string) {
+		m.fake.Put("/etc/localtime", "TZif of "+zone)
+		m.fake.Put("/etc/sysconfig/clock", "ZONE=\""+zone+"\"\nUTC=true\nARC=false\n")
+	}
+	m.handSays = "name the zone for Openfiler's own tools"
+	m.wants = state.Time{Zone: "Asia/Kolkata", Servers: []string{"ntp.example", "2001:db8::123"}, Correction: "step"}
+	m.reports = state.TimeActual{Time: m.wants, Source: "192.0.2.1", OffsetSeconds: offset(0.5)}
 	return m
 }
-
-var request = regexp.MustCompile(`base64_decode\('([^']*)'\)`)

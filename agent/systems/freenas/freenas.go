@@ -9,6 +9,7 @@ import (
 	"innkeeper/agent/guest"
 	"innkeeper/agent/mechanisms/middleware"
 	"innkeeper/agent/service"
+	"innkeeper/agent/systems/clock"
 	"innkeeper/agent/systems/hostname"
 	"innkeeper/agent/systems/logging"
 	"innkeeper/agent/systems/section"
@@ -28,10 +29,11 @@ func (System) Name() string { return "freenas" }
 func (System) Layout() system.Layout { return system.ApplianceLayout("/data/guestd") }
 
 // Sections implements system.System.
-func (System) Sections() map[string]section.Section {
+func (s System) Sections() map[string]section.Section {
 	return map[string]section.Section{
 		"hostname": hostname.Middleware(middleware.Socket),
 		"logging":  logging.FreeNAS(middleware.Socket),
+		"time":     clock.FreeNAS(middleware.Socket, s.Layout().StateDir+"/own-time-servers"),
 	}
 }
 

@@ -28,12 +28,12 @@ func (System) Name() string { return "pfsense" }
 func (System) Layout() system.Layout { return system.ApplianceLayout("/usr/local/guestd") }
 
 // Sections implements system.System.
-func (System) Sections() map[string]section.Section {
+func (s System) Sections() map[string]section.Section {
 	return map[string]section.Section{
 		"hostname": hostname.PFSense(),
 		"logging":  logging.PFSense(),
 		"network":  network.PFSense(),
-		"time":     clock.PFSense(),
+		"time":     clock.PFSense(s.Layout().StateDir + "/own-time-servers"),
 	}
 }
 

@@ -26,7 +26,7 @@ func daemon(t *testing.T) (root, socket string, kernel func() string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(root) })
-	for _, dir := range []string{"data", "etc", "var/run", "var/db", "etc/local", "conf/base/etc/local"} {
+	for _, dir := range []string{"data", "etc", "var/run", "var/db", "etc/local", "conf/base/etc/local", "usr/share/zoneinfo/Asia", "usr/share/zoneinfo/Etc", "usr/share/zoneinfo/America"} {
 		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -38,20 +38,27 @@ func daemon(t *testing.T) (root, socket string, kernel func() string) {
 	if err := os.WriteFile(filepath.Join(root, "conf/base/etc/local/syslog-ng.conf.freenas"), []byte(base), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	for _, zone := range []string{"Asia/Kolkata", "America/Los_Angeles", "Etc/GMT+12", "Etc/UTC", "zone.tab"} {
+		if err := os.WriteFile(filepath.Join(root, "usr/share/zoneinfo", zone), []byte("TZif of "+zone), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 	names := make(chan string, 16)
 	ctx, cancel := context.WithCancel(context.Background())
 	server, err := middleware.New(ctx, middleware.Options{
 		Root:        root,
 		SetHostname: func(name string) error { names <- name; return nil },
-		// A restart leaves what syslog-ng would then read.
+		// A restart leaves what the daemon would then read.
 		Service: func(name, action string) error {
-			conf, err := os.ReadFile(filepath.Join(root, "etc/local/syslog-ng.conf"))
-			if err != nil || name != "syslog-ng" || action != "restart" {
+			file, ok := map[string]string{"syslog-ng": "etc/local/syslog-ng.conf", "ntpd": "etc/ntp.conf"}[name]
+			conf, err := os.ReadFile(filepath.Join(root, file))
+			if err != nil || !ok || action != "restart" {
 				return fmt.Errorf("%s %s: %w", name, action, err)
 			}
 			return os.WriteFile(filepath.Join(root, "read"), conf, 0o644)
 		},
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		AskTime: func(address string) bool { return address == "ntp.lab.test" },
+		Log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err != nil {
 		cancel()

@@ -178,17 +178,20 @@ func validateAdvanced(config map[string]any, invalid *validationError) {
 	}
 }
 
-// serviceRestart is service.restart of the one service that is built.
+// serviceRestart is service.restart of the services that are built.
 func (s *Server) serviceRestart(ctx context.Context, params []any) (any, error) {
 	name, ok := params[0].(string)
 	if !ok {
 		return nil, schemaError{"service", "Not a string"}
 	}
-	if name != "syslogd" {
+	if name != "syslogd" && name != "ntpd" {
 		return nil, callError{errFault, "lookalike: service.restart " + name + " is not built"}
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
+	if name == "ntpd" {
+		return s.restartNTP(ctx)
+	}
 	config, err := s.advancedConfig(ctx)
 	if err != nil {
 		return nil, err

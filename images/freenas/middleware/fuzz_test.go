@@ -14,12 +14,15 @@ import (
 // No arguments may bring the middleware down or break its configuration.
 func FuzzCall(f *testing.F) {
 	root := f.TempDir()
-	for _, dir := range []string{"data", "etc", "var/run", "var/db", "etc/local", "conf/base/etc/local"} {
+	for _, dir := range []string{"data", "etc", "var/run", "var/db", "etc/local", "usr/share/zoneinfo/Asia", "conf/base/etc/local"} {
 		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
 			f.Fatal(err)
 		}
 	}
 	if err := os.WriteFile(filepath.Join(root, syslogBase), []byte("use-fqdn(no);\n"), 0o644); err != nil {
+		f.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, zoneinfo, "Asia/Kolkata"), nil, 0o644); err != nil {
 		f.Fatal(err)
 	}
 	ctx := context.Background()
@@ -39,6 +42,10 @@ func FuzzCall(f *testing.F) {
 	f.Add("core.get_methods", `"core"`, ``)
 	f.Add("system.advanced.update", `{"syslogserver":"log:514","sysloglevel":"F_ERR","syslog_transport":"TCP","syslog_tls_certificate":null}`, ``)
 	f.Add("service.restart", `"syslogd"`, ``)
+	f.Add("system.general.update", `{"timezone":"Asia/Kolkata"}`, ``)
+	f.Add("system.ntpserver.create", `{"address":"ntp.lab.test","force":true}`, ``)
+	f.Add("system.ntpserver.update", `1`, `{"minpoll":10,"force":true}`)
+	f.Add("system.ntpserver.delete", `1`, ``)
 	f.Fuzz(func(t *testing.T, method, first, second string) {
 		if method == "initshutdownscript.execute_init_tasks" {
 			return // runs what was created
@@ -54,7 +61,9 @@ func FuzzCall(f *testing.F) {
 		}
 		_, errNetwork := s.networkConfig(ctx)
 		_, errAdvanced := s.advancedConfig(ctx)
-		if err := errors.Join(errNetwork, errAdvanced); err != nil {
+		_, errGeneral := s.generalConfig(ctx)
+		_, errNTP := s.ntpServers(ctx)
+		if err := errors.Join(errNetwork, errAdvanced, errGeneral, errNTP); err != nil {
 			t.Fatalf("after %s(%s, %s): %v", method, first, second, err)
 		}
 	})

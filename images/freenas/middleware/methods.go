@@ -30,19 +30,31 @@ type method struct {
 // table is every method of this double.
 func (s *Server) table() map[string]method {
 	return map[string]method{
-		"core.ping":                    {run: func(context.Context, []any) (any, error) { return "pong", nil }},
-		"core.get_methods":             {accepted: 1, run: s.getMethods},
-		"core.get_jobs":                {accepted: 2, filterable: true, run: s.getJobs},
-		"auth.login":                   {required: 2, accepted: 3, run: refuseLogin},
-		"system.version":               {run: s.version},
-		"system.product_type":          {run: func(context.Context, []any) (any, error) { return "CORE", nil }},
-		"system.info":                  {run: s.info},
-		"network.configuration.config": {run: func(ctx context.Context, _ []any) (any, error) { return s.networkConfig(ctx) }},
-		"network.configuration.update": {required: 1, accepted: 1, schema: []attribute{networkUpdate}, run: s.networkUpdateMethod},
-		"system.advanced.config":       {run: func(ctx context.Context, _ []any) (any, error) { return s.advancedConfig(ctx) }},
-		"system.advanced.update":       {required: 1, accepted: 1, schema: []attribute{advancedUpdate}, run: s.advancedUpdateMethod},
-		"service.restart":              {required: 1, accepted: 2, schema: []attribute{{name: "service", kind: stringKind}}, run: s.serviceRestart},
-		"initshutdownscript.query":     {accepted: 2, filterable: true, run: s.taskQuery},
+		"core.ping":                       {run: func(context.Context, []any) (any, error) { return "pong", nil }},
+		"core.get_methods":                {accepted: 1, run: s.getMethods},
+		"core.get_jobs":                   {accepted: 2, filterable: true, run: s.getJobs},
+		"auth.login":                      {required: 2, accepted: 3, run: refuseLogin},
+		"system.version":                  {run: s.version},
+		"system.product_type":             {run: func(context.Context, []any) (any, error) { return "CORE", nil }},
+		"system.info":                     {run: s.info},
+		"network.configuration.config":    {run: func(ctx context.Context, _ []any) (any, error) { return s.networkConfig(ctx) }},
+		"network.configuration.update":    {required: 1, accepted: 1, schema: []attribute{networkUpdate}, run: s.networkUpdateMethod},
+		"system.advanced.config":          {run: func(ctx context.Context, _ []any) (any, error) { return s.advancedConfig(ctx) }},
+		"system.advanced.update":          {required: 1, accepted: 1, schema: []attribute{advancedUpdate}, run: s.advancedUpdateMethod},
+		"system.general.config":           {run: func(ctx context.Context, _ []any) (any, error) { return s.generalConfig(ctx) }},
+		"system.general.update":           {required: 1, accepted: 1, schema: []attribute{generalUpdate}, run: s.generalUpdateMethod},
+		"system.general.timezone_choices": {run: s.timezoneChoices},
+		"system.ntpserver.query":          {accepted: 2, filterable: true, run: s.ntpQuery},
+		"system.ntpserver.create":         {required: 1, accepted: 1, schema: []attribute{ntpCreate}, run: s.ntpCreateMethod},
+		"system.ntpserver.update": {
+			required: 2, accepted: 2, schema: []attribute{{name: "id", kind: integerKind}, ntpUpdate}, run: s.ntpUpdateMethod,
+		},
+		"system.ntpserver.delete": {
+			required: 1, accepted: 1, schema: []attribute{{name: "id", kind: integerKind}}, run: s.ntpDelete,
+		},
+		"service.reload":           {required: 1, accepted: 2, schema: []attribute{{name: "service", kind: stringKind}}, run: s.serviceReload},
+		"service.restart":          {required: 1, accepted: 2, schema: []attribute{{name: "service", kind: stringKind}}, run: s.serviceRestart},
+		"initshutdownscript.query": {accepted: 2, filterable: true, run: s.taskQuery},
 		"initshutdownscript.get_instance": {
 			required: 1, accepted: 1, private: true, run: s.taskGet,
 		},
@@ -155,13 +167,17 @@ func (s *Server) info(ctx context.Context, _ []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	general, err := s.generalConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
 	return ddp.Record{
 		{Key: "version", Value: version},
 		{Key: "hostname", Value: hostname},
 		{Key: "physmem", Value: memory},
 		{Key: "cores", Value: runtime.NumCPU()},
 		{Key: "uptime_seconds", Value: uptime},
-		{Key: "timezone", Value: "America/Los_Angeles"},
+		{Key: "timezone", Value: get(general, "timezone")},
 	}, nil
 }
 
@@ -215,7 +231,7 @@ func (s *Server) generateCheckpoint(ctx context.Context, params []any) (any, err
 		if err != nil {
 			return nil, err
 		}
-		return nil, errors.Join(s.generateRC(config), s.generateHosts(config), s.syncDNS(config))
+		return nil, errors.Join(s.generateRC(config), s.generateHosts(config), s.syncDNS(config), s.generateLocaltime(ctx), s.generateNTP(ctx))
 	case "pool_import":
 		config, err := s.advancedConfig(ctx)
 		if err != nil {

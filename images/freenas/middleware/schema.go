@@ -30,6 +30,7 @@ type attribute struct {
 	kind      kind
 	required  bool
 	null      bool
+	notEmpty  bool
 	enum      []string
 	pattern   *regexp.Regexp
 	shown     string // the pattern as the vendor's message shows it
@@ -68,6 +69,9 @@ func (a attribute) clean(value any) (any, error) {
 	}
 	if !ok {
 		return nil, schemaError{a.name, "Not a string"}
+	}
+	if a.notEmpty && text == "" {
+		return nil, schemaError{a.name, "Empty value not allowed"}
 	}
 	if a.enum != nil && !contains(a.enum, text) {
 		return nil, schemaError{a.name, "Invalid choice: " + text}

@@ -1,6 +1,6 @@
 // Package middleware doubles middlewared, the daemon of TrueNAS CORE 13.0 that
 // owns the configuration database and renders every file in /etc: the parts
-// that the host name, the log, the init tasks and detection need.
+// that the host name, the log, the clock, the init tasks and detection need.
 package middleware
 
 import (
@@ -31,6 +31,9 @@ type Options struct {
 	SetHostname func(string) error
 	// Service does an action, "restart", with one of the system's services.
 	Service func(name, action string) error
+	// AskTime says whether an NTP server answers, the package's AskTime in a
+	// guest; without it none does.
+	AskTime func(address string) bool
 	Log     *slog.Logger
 }
 

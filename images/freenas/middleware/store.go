@@ -10,7 +10,8 @@ import (
 )
 
 // The tables and columns are those of truenas/middleware 13.0
-// (plugins/network.py, plugins/init_shutdown_script.py, plugins/system.py),
+// (plugins/network.py, plugins/init_shutdown_script.py, plugins/system.py,
+// plugins/ntp.py),
 // without the columns that only high availability and encrypting disks fill.
 const tables = `
 CREATE TABLE IF NOT EXISTS network_globalconfiguration (
@@ -41,6 +42,23 @@ CREATE TABLE IF NOT EXISTS system_advanced (
 	adv_syslog_tls_certificate_id INTEGER, adv_syslog_tls_certificate_authority_id INTEGER);
 INSERT OR IGNORE INTO system_advanced VALUES
 	(1, 0, 0, '0x2f8', '9600', 0, 2, NULL, 1, 1, 0, 0, 0, 1, 1, 'Welcome', 7, 0, 'user', 'f_info', '', 'UDP', NULL, NULL);
+CREATE TABLE IF NOT EXISTS system_settings (
+	id INTEGER NOT NULL PRIMARY KEY,
+	stg_guiaddress TEXT NOT NULL, stg_guiv6address TEXT NOT NULL, stg_guiport INTEGER NOT NULL,
+	stg_guihttpsport INTEGER NOT NULL, stg_guihttpsredirect BOOLEAN NOT NULL, stg_language VARCHAR(120) NOT NULL,
+	stg_kbdmap VARCHAR(120) NOT NULL, stg_birthday DATETIME, stg_timezone VARCHAR(120) NOT NULL,
+	stg_wizardshown BOOLEAN NOT NULL, stg_pwenc_check VARCHAR(100) NOT NULL, stg_guicertificate_id INTEGER,
+	stg_crash_reporting BOOLEAN, stg_usage_collection BOOLEAN, stg_guihttpsprotocols TEXT NOT NULL);
+INSERT OR IGNORE INTO system_settings VALUES
+	(1, '["0.0.0.0"]', '["::"]', 80, 443, 0, 'en', '', NULL, 'America/Los_Angeles', 0, '', NULL, NULL, NULL,
+	'["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]');
+CREATE TABLE IF NOT EXISTS system_ntpserver (
+	id INTEGER NOT NULL PRIMARY KEY,
+	ntp_address VARCHAR(120) NOT NULL, ntp_burst BOOLEAN NOT NULL, ntp_iburst BOOLEAN NOT NULL,
+	ntp_prefer BOOLEAN NOT NULL, ntp_minpoll INTEGER NOT NULL, ntp_maxpoll INTEGER NOT NULL);
+INSERT OR IGNORE INTO system_ntpserver VALUES
+	(1, '0.freebsd.pool.ntp.org', 0, 1, 0, 6, 10), (2, '1.freebsd.pool.ntp.org', 0, 1, 0, 6, 10),
+	(3, '2.freebsd.pool.ntp.org', 0, 1, 0, 6, 10);
 `
 
 // store is the configuration database.
@@ -54,8 +72,8 @@ func openStore(ctx context.Context, path string) (*store, error) {
 	}
 	db.SetMaxOpenConns(1) // one writer; the middleware, too, writes from one thread
 	var present int
-	err = db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE name IN ('network_globalconfiguration', 'tasks_initshutdown', 'system_advanced')`).Scan(&present)
-	if err == nil && present < 3 {
+	err = db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE name IN ('network_globalconfiguration', 'tasks_initshutdown', 'system_advanced', 'system_settings', 'system_ntpserver')`).Scan(&present)
+	if err == nil && present < 5 {
 		_, err = db.ExecContext(ctx, tables)
 	}
 	if err != nil {

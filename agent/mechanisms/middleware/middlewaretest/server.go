@@ -34,11 +34,16 @@ type Server struct {
 
 	// Syslog, if set, is told when syslog-ng is started anew.
 	Syslog func()
+	// Time, if set, is told when the zone's files were rendered, and NTP when
+	// ntp.conf was and ntpd is started anew.
+	Time func(zone string)
+	NTP  func(addresses []string)
 
 	mu       sync.Mutex
 	config   map[string]any
 	advanced map[string]any
 	tasks    []map[string]any
+	clock    clock
 	next     int
 	calls    []string
 }
@@ -75,6 +80,7 @@ func New(socket string) *Server {
 			"id": 1, "motd": "Welcome", "sysloglevel": "F_INFO", "syslogserver": "", "syslog_transport": "UDP",
 			"syslog_tls_certificate": nil, "syslog_tls_certificate_authority": nil,
 		},
+		clock: factoryClock(),
 	}
 }
 
@@ -207,6 +213,9 @@ func (s *Server) call(method string, params []json.RawMessage) (any, error) {
 		return s.advanced, nil
 	case "system.advanced.update":
 		return s.updateAdvanced(params[0])
+	case "system.general.config", "system.general.update", "system.ntpserver.query", "service.reload",
+		"system.ntpserver.create", "system.ntpserver.update", "system.ntpserver.delete":
+		return s.timeCall(method, params)
 	case "service.restart":
 		s.calls = append(s.calls, method)
 		s.restartSyslog()

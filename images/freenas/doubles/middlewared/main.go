@@ -48,7 +48,7 @@ func run() error {
 		}
 		return nil
 	}
-	server, err := middleware.New(ctx, middleware.Options{Root: "/", SetHostname: k.SetHostname, Service: service, Log: log})
+	server, err := middleware.New(ctx, middleware.Options{Root: "/", SetHostname: k.SetHostname, Service: service, AskTime: middleware.AskTime, Log: log})
 	if err != nil {
 		return err
 	}
