@@ -88,7 +88,7 @@ func parseStat(b []byte) (stat, bool) {
 		return stat{}, false
 	}
 	f := strings.Fields(string(rest))
-	if len(f) < 20 || len(f[0]) != 1 {
+	if len(f) < 20 || len(f[0]) != 1 || !isLetter(f[0][0]) {
 		return stat{}, false
 	}
 	session, err := strconv.Atoi(f[3])
@@ -97,6 +97,9 @@ func parseStat(b []byte) (stat, bool) {
 	const kernelThread = 0x00200000 // PF_KTHREAD of linux/sched.h
 	return stat{f[0][0], session, started, flags&kernelThread != 0}, errors.Join(err, err2, err3) == nil
 }
+
+// isLetter is true of every state proc_pid_stat(5) knows.
+func isLetter(c byte) bool { return 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' }
 
 // killMember kills a process if it is still a member: the descriptor holds it
 // fast between the look and the kill (pidfd_open(2), Linux 5.3).

@@ -223,9 +223,10 @@ func lives(pid string) bool {
 func FuzzParseStat(f *testing.F) {
 	f.Add([]byte("12 (a) b) S 1 12 13 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4711 1 1"))
 	f.Add([]byte(")"))
+	f.Add([]byte("12 (a) \x00 1 12 13 0 -1 4194560 1 0 0 0 0 0 0 0 0 20 0 1 0 4711 1 1"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if s, ok := parseStat(b); ok && s.state == 0 {
-			t.Fatal("taken without a state")
+		if s, ok := parseStat(b); ok && !isLetter(s.state) {
+			t.Fatalf("took %q for a state", s.state)
 		}
 	})
 }
