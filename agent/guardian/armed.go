@@ -60,12 +60,13 @@ func (a *Armed) Renew(_ context.Context, window time.Duration) error {
 
 // Disarm withdraws the order and waits for the end of the guardian's process.
 // The error is a *FiredError if the guardian was first; what was before is
-// then restored when Disarm returns. When it returns nil, the order is gone
-// from the disk and will not be found after a power cut.
-func (a *Armed) Disarm(ctx context.Context) error {
+// then restored, and told called with it before it leaves the disk, as by
+// Guardian.Settle. When it returns nil, the order is gone from the disk and
+// will not be found after a power cut.
+func (a *Armed) Disarm(ctx context.Context, told func(Outcome)) error {
 	err := a.g.files.claim(a.id, armed, disarmed)
 	if errors.Is(err, fs.ErrNotExist) {
-		return a.fired(ctx)
+		return a.fired(ctx, told)
 	}
 	if err != nil {
 		return fmt.Errorf("disarm the rollback of section %q: %w", a.order.Section, err)
@@ -78,7 +79,7 @@ func (a *Armed) Disarm(ctx context.Context) error {
 func (a *Armed) Fire(ctx context.Context) error {
 	err := a.g.files.claim(a.id, armed, firing)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = a.fired(ctx)
+		err = a.fired(ctx, func(Outcome) {})
 		var fired *FiredError
 		if errors.As(err, &fired) {
 			return fired.Err
@@ -97,7 +98,7 @@ func (a *Armed) Fire(ctx context.Context) error {
 }
 
 // fired waits for the guardian that was first and takes its outcome over.
-func (a *Armed) fired(ctx context.Context) error {
+func (a *Armed) fired(ctx context.Context, told func(Outcome)) error {
 	if err := a.bells.ended(ctx); err != nil {
 		return fmt.Errorf("wait for the guardian to restore section %q: %w", a.order.Section, err)
 	}
@@ -110,6 +111,7 @@ func (a *Armed) fired(ctx context.Context) error {
 	} else {
 		e.Reason, e.Err = o.Reason, o.Err
 	}
+	told(Outcome(*e))
 	if err := a.dismiss(ctx); err != nil {
 		a.g.o.Log.Warn("a rollback that has fired leaves something behind", "section", a.order.Section, "error", err)
 	}

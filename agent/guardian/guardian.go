@@ -151,34 +151,27 @@ const finishing = 5 * time.Minute
 
 // Settle is called at the daemon's start, before all else. What is still
 // armed is restored now: the daemon that armed it crashed, or the machine was
-// started anew. The outcomes are those and those of what fired while nobody
-// looked; their files are gone afterwards. The error tells of files that could
-// not be read, which were set aside, and never that a restore failed.
-func (g *Guardian) Settle(ctx context.Context) ([]Outcome, error) {
+// started anew. told is called with the outcome of each of those, and of what
+// fired while nobody looked, before the last of it leaves the disk: a crash
+// after that has the next start tell it again. The error tells of files that
+// could not be read, which were set aside, and never that a restore failed.
+func (g *Guardian) Settle(ctx context.Context, told func(Outcome)) error {
 	ids, err := g.files.list()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look for rollbacks that are armed: %w", err)
+		return fmt.Errorf("look for rollbacks that are armed: %w", err)
 	}
-	var all []Outcome
 	var problems []error
 	for _, id := range ids {
-		o, err := g.settle(ctx, id)
-		if err != nil {
-			problems = append(problems, err)
-		}
-		if o != nil {
-			g.o.Log.Warn("a change was undone", "section", o.Section, "revision", o.Revision, "reason", o.Reason, "error", o.Err)
-			all = append(all, *o)
-		}
+		problems = append(problems, g.settle(ctx, id, told))
 	}
-	return all, errors.Join(problems...)
+	return errors.Join(problems...)
 }
 
 // settle brings one order to its end.
-func (g *Guardian) settle(ctx context.Context, id string) (*Outcome, error) {
+func (g *Guardian) settle(ctx context.Context, id string, told func(Outcome)) error {
 	b := attach(g.files.dir, id)
 	defer b.close()
 	reason := "it was not confirmed when the daemon ended"
@@ -187,20 +180,24 @@ func (g *Guardian) settle(ctx context.Context, id string) (*Outcome, error) {
 	case err == nil:
 		b.ring() // the guardian finds its order gone, and ends
 	case !errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("take over the rollback %s: %w", id, err)
+		return fmt.Errorf("take over the rollback %s: %w", id, err)
 	}
 	// A guardian that took the order before us is let to do its work.
 	patient, cancel := context.WithTimeoutCause(ctx, finishing, fmt.Errorf("it is still at it after %s", finishing))
 	defer cancel()
 	if err := b.ended(patient); err != nil {
-		return nil, fmt.Errorf("wait for the guardian of the rollback %s: %w", id, err)
+		return fmt.Errorf("wait for the guardian of the rollback %s: %w", id, err)
 	}
 	outcome, err := g.files.outcome(id)
 	if errors.Is(err, fs.ErrNotExist) {
 		outcome, err = g.resume(ctx, id, reason)
 	}
+	if outcome != nil {
+		g.o.Log.Warn("a change was undone", "section", outcome.Section, "revision", outcome.Revision, "reason", outcome.Reason, "error", outcome.Err)
+		told(*outcome)
+	}
 	b.remove()
-	return outcome, errors.Join(err, g.files.clear(id))
+	return errors.Join(err, g.files.clear(id))
 }
 
 // resume restores an order that nobody else is at; nil if there is none.

@@ -165,7 +165,7 @@ func TestOnlyTheTimeSinceBootCounts(t *testing.T) {
 	if machine.asked != 0 {
 		t.Error("the wall clock was asked")
 	}
-	outcomes, err := d.Settle(t.Context())
+	outcomes, err := settle(t, d.Guardian)
 	if err != nil || len(outcomes) != 1 || outcomes[0] != (Outcome{Section: "value", Revision: 1, Reason: "it was not confirmed in time"}) {
 		t.Errorf("got %+v, %v", outcomes, err)
 	}
@@ -198,7 +198,7 @@ func TestDisarmWakesTheGuardian(t *testing.T) {
 		<-d.clock.asked
 		begun := time.Now()
 		a := &Armed{g: d.Guardian, id: id, bells: d.bells}
-		if err := a.Disarm(t.Context()); err != nil {
+		if err := a.Disarm(t.Context(), deaf); err != nil {
 			t.Fatal(err)
 		}
 		if err := <-done; err != nil {
@@ -243,7 +243,7 @@ func TestSettleAfterABoot(t *testing.T) {
 	d.lay(t, 3, disarmed)
 	d.calls.errs = []error{section.Errorf(section.Invalid, "", "no such thing")}
 	d.clock.set(Instant{"another boot", time.Second})
-	outcomes, err := d.Settle(t.Context())
+	outcomes, err := settle(t, d.Guardian)
 	const reason = "it was not confirmed when the machine was started anew"
 	if err != nil || len(outcomes) != 2 || outcomes[0].Revision != 12 || outcomes[0].Err == nil ||
 		outcomes[1] != (Outcome{Section: "value", Revision: 1, Reason: reason}) {
@@ -269,7 +269,7 @@ func left(t *testing.T, d *desk, want ...string) {
 
 func TestSettleWithNothingThere(t *testing.T) {
 	g := New(Options{StateDir: t.TempDir()})
-	if outcomes, err := g.Settle(t.Context()); err != nil || outcomes != nil {
+	if outcomes, err := settle(t, g); err != nil || outcomes != nil {
 		t.Errorf("got %v, %v", outcomes, err)
 	}
 }
@@ -287,7 +287,7 @@ func TestWhatCannotBeReadIsSetAside(t *testing.T) {
 				if err := os.WriteFile(filepath.Join(d.files.dir, ".x.guestd-1"), nil, 0o600); err != nil {
 					t.Fatal(err)
 				}
-				outcomes, err := d.Settle(t.Context())
+				outcomes, err := settle(t, d.Guardian)
 				if len(outcomes) != 1 || outcomes[0].Revision != 1 {
 					t.Errorf("the other one came to %+v", outcomes)
 				}
@@ -299,7 +299,7 @@ func TestWhatCannotBeReadIsSetAside(t *testing.T) {
 					aside = "fired.unreadable"
 				}
 				left(t, d, aside)
-				if outcomes, err := d.Settle(t.Context()); err != nil || outcomes != nil {
+				if outcomes, err := settle(t, d.Guardian); err != nil || outcomes != nil {
 					t.Errorf("again: %v, %v", outcomes, err)
 				}
 			})
@@ -335,7 +335,7 @@ func TestAFullDisk(t *testing.T) {
 	if err := d.fire(t.Context(), d.lay(t, 2, armed), record{}); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("got %v", err)
 	}
-	outcomes, err := d.Settle(t.Context())
+	outcomes, err := settle(t, d.Guardian)
 	if err != nil || len(outcomes) != 2 {
 		t.Errorf("got %+v, %v", outcomes, err)
 	}

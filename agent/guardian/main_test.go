@@ -98,3 +98,13 @@ func rigIn(dir string) (*Guardian, Order, error) {
 		},
 	}, nil
 }
+
+// settle settles, and gives what was told.
+func settle(t *testing.T, g *Guardian) ([]Outcome, error) {
+	var all []Outcome
+	err := g.Settle(t.Context(), func(o Outcome) { all = append(all, o) })
+	return all, err
+}
+
+// deaf is told what the test does not look at.
+func deaf(Outcome) {}

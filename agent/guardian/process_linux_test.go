@@ -25,7 +25,7 @@ func TestDisarmedInTime(t *testing.T) {
 	if err := a.Renew(t.Context(), time.Minute); err != nil {
 		t.Error(err)
 	}
-	if err := a.Disarm(t.Context()); err != nil {
+	if err := a.Disarm(t.Context(), deaf); err != nil {
 		t.Error(err)
 	}
 	r.is("new")
@@ -36,7 +36,7 @@ func TestFiresAtTheDeadline(t *testing.T) {
 	r := newRig(t)
 	a := r.arm(300 * time.Millisecond)
 	r.await("restored", func() bool { return r.value() == before })
-	err := a.Disarm(t.Context())
+	err := a.Disarm(t.Context(), deaf)
 	var fired *FiredError
 	if !errors.As(err, &fired) || fired.Err != nil || err.Error() != `the guardian undid revision 7 of section "value": it was not confirmed in time` {
 		t.Errorf("got %v", err)
@@ -91,12 +91,12 @@ func TestTheDaemonIsNotNeeded(t *testing.T) {
 				}
 			}
 			_ = d.Wait()
-			outcomes, err := r.Settle(t.Context())
+			outcomes, err := settle(t, r.Guardian)
 			if err != nil || len(outcomes) != 1 || outcomes[0] != (Outcome{Section: "value", Revision: 7, Reason: "it was not confirmed in time"}) {
 				t.Errorf("got %+v, %v", outcomes, err)
 			}
 			r.nobody()
-			if outcomes, err := r.Settle(t.Context()); err != nil || len(outcomes) != 0 {
+			if outcomes, err := settle(t, r.Guardian); err != nil || len(outcomes) != 0 {
 				t.Errorf("told again: %+v, %v", outcomes, err)
 			}
 		})
@@ -115,7 +115,7 @@ func TestSettleDoesNotWaitForTheDeadline(t *testing.T) {
 	if len(r.guardians()) != 1 {
 		t.Fatal("the guardian ended with the daemon")
 	}
-	outcomes, err := r.Settle(t.Context())
+	outcomes, err := settle(t, r.Guardian)
 	if err != nil || len(outcomes) != 1 || outcomes[0].Err != nil || outcomes[0].Reason != "it was not confirmed when the daemon ended" {
 		t.Errorf("got %+v, %v", outcomes, err)
 	}
@@ -139,7 +139,7 @@ func TestAGuardianThatDiesAtItIsFinished(t *testing.T) {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 	a.process.Release()
-	outcomes, err := r.Settle(t.Context())
+	outcomes, err := settle(t, r.Guardian)
 	if err != nil || len(outcomes) != 1 || outcomes[0].Err != nil {
 		t.Errorf("got %+v, %v", outcomes, err)
 	}
@@ -157,7 +157,7 @@ func TestAGuardianThatWasKilledIsNotMissed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := a.Disarm(t.Context()); err != nil {
+	if err := a.Disarm(t.Context(), deaf); err != nil {
 		t.Error(err)
 	}
 	r.is("new")
@@ -176,7 +176,7 @@ func TestDisarmAndDeadlineAtOnce(t *testing.T) {
 		}
 		for end := time.Now().Add(time.Duration(rand.N(3000)) * time.Microsecond); time.Now().Before(end); {
 		}
-		err := a.Disarm(t.Context())
+		err := a.Disarm(t.Context(), deaf)
 		var fired *FiredError
 		switch {
 		case err == nil:

@@ -44,7 +44,7 @@ func TestDisarmedInTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("armed in %s", time.Since(begun))
-	if err := a.Disarm(t.Context()); err != nil {
+	if err := a.Disarm(t.Context(), deaf); err != nil {
 		t.Error(err)
 	}
 	t.Logf("disarmed after %s", time.Since(begun))
@@ -64,7 +64,7 @@ func TestFiresAtTheDeadline(t *testing.T) {
 		t.Fatal(err)
 	}
 	var fired *FiredError
-	if err := a.Disarm(t.Context()); !errors.As(err, &fired) || fired.Err != nil {
+	if err := a.Disarm(t.Context(), deaf); !errors.As(err, &fired) || fired.Err != nil {
 		t.Errorf("got %v", err)
 	}
 	valueIs(t, g, before)
@@ -104,7 +104,7 @@ func TestTheDaemonIsNotNeeded(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		outcomes, err := g.Settle(t.Context())
+		outcomes, err := settle(t, g)
 		if err != nil || len(outcomes) != 1 || outcomes[0] != (Outcome{Section: "value", Revision: 7, Reason: reason}) {
 			t.Errorf("%s: got %+v, %v", window, outcomes, err)
 		}

@@ -17,22 +17,25 @@ type Guard interface {
 	// Arm returns once the order is on disk and somebody outside waits for its
 	// deadline.
 	Arm(ctx context.Context, o guardian.Order) (Armed, error)
-	// Settle restores what is still armed, and tells what was restored while
-	// nobody looked.
-	Settle(ctx context.Context) ([]guardian.Outcome, error)
+	// Settle restores what is still armed; told is called with that, and with
+	// what was restored while nobody looked, before it is forgotten.
+	Settle(ctx context.Context, told func(guardian.Outcome)) error
 }
 
 // Armed is an order that somebody outside waits with; see guardian.Armed.
 type Armed interface {
 	Renew(ctx context.Context, window time.Duration) error
-	Disarm(ctx context.Context) error
+	Disarm(ctx context.Context, told func(guardian.Outcome)) error
 	Fire(ctx context.Context) error
 }
 
 // mustConfirm says whether the change has to be confirmed over the network. Of
 // a guest that could not be reached before, it is not demanded afterwards.
-func (t *transaction) mustConfirm() bool {
-	return t.program.Description.MayCutOff && t.guard != nil && t.confirm != nil && t.reachable()
+func (t *transaction) mustConfirm() bool { return t.canConfirm() && t.reachable() }
+
+// canConfirm says whether the change is one to be confirmed, and can be.
+func (t *transaction) canConfirm() bool {
+	return t.program.Description.MayCutOff && t.guard != nil && t.confirm != nil
 }
 
 // makeAllowance is what the guardian gives the change itself, on top of the
@@ -76,7 +79,13 @@ func (t *transaction) proveReachable(ctx context.Context) error {
 		}
 		return &unconfirmedError{err}
 	}
-	return t.armed.Disarm(ctx)
+	return t.armed.Disarm(ctx, t.undone)
+}
+
+// undone keeps in mind what the guardian was first to undo.
+func (t *transaction) undone(o guardian.Outcome) {
+	fired := guardian.FiredError(o)
+	t.withhold(fired.Error())
 }
 
 // unconfirmedError says that the platform could not be reached after a change.

@@ -34,7 +34,12 @@ func (s *sentry) Arm(_ context.Context, o guardian.Order) (reconcile.Armed, erro
 	return &armed{s, o}, nil
 }
 
-func (s *sentry) Settle(context.Context) ([]guardian.Outcome, error) { return s.left, nil }
+func (s *sentry) Settle(_ context.Context, told func(guardian.Outcome)) error {
+	for _, o := range s.left {
+		told(o)
+	}
+	return nil
+}
 
 type armed struct {
 	s *sentry
@@ -46,10 +51,12 @@ func (a *armed) Renew(_ context.Context, window time.Duration) error {
 	return nil
 }
 
-func (a *armed) Disarm(ctx context.Context) error {
+func (a *armed) Disarm(ctx context.Context, told func(guardian.Outcome)) error {
 	a.s.log = append(a.s.log, "disarm")
 	if a.s.fired != nil {
-		return errors.Join(a.s.fired, a.restore(ctx))
+		err := a.restore(ctx)
+		told(guardian.Outcome(*a.s.fired))
+		return errors.Join(a.s.fired, err)
 	}
 	return nil
 }
@@ -191,8 +198,33 @@ func TestWhatCouldNotBeReachedBeforeIsNotDemandedAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, s, with := cuttable(func(context.Context) error { return errors.New("nobody answers") })
 		g := start(t, m, guesttest.New(nil), with)
-		g.want(t, 1, map[string]string{"a": "{}"})
+		begun := time.Now()
+		g.want(t, 1, map[string]string{"a": "{}", "b": "{}"})
+		if a, b := g.section("a"), g.section("b"); a.Status == state.InSync || b.Status != state.InSync {
+			t.Errorf("before the line had the time to come up: a %+v, b %+v", a, b)
+		}
+		time.Sleep(30*time.Second - time.Since(begun))
+		synctest.Wait()
 		if a := g.section("a"); a.Status != state.InSync || len(s.log) != 0 {
+			t.Errorf("got %+v, the guard saw %q", a, s.log)
+		}
+	})
+}
+
+// A daemon that was killed before it began starts again with the document on
+// its disk, and the line is not there yet.
+func TestWhatWasAcceptedBeforeTheStartIsConfirmedToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := guesttest.New(nil)
+		m, s, with := cuttable(func(context.Context) error { return nil })
+		g := start(t, m, disk, with)
+		g.want(t, 1, map[string]string{"a": "{}"})
+		g.stop()
+		again := start(t, m, disk, with)
+		time.Sleep(5 * time.Second)
+		again.Connected(true)
+		synctest.Wait()
+		if a := again.section("a"); a.Status != state.InSync || strings.Join(s.log, ", ") != "arm a 3m0s, renew 1m0s, disarm" {
 			t.Errorf("got %+v, the guard saw %q", a, s.log)
 		}
 	})

@@ -27,7 +27,7 @@ type keeper struct {
 	target target
 	now    state.Section
 
-	// What only run's goroutine touches.
+	// What only run's goroutine touches, and what recovers before it runs.
 	withheld mark
 	reached  string // checksum of the desired value that was last in sync
 }
@@ -87,7 +87,9 @@ func (k *keeper) begin(status state.Status, revision uint64, message string) {
 
 // run works until ctx ends.
 func (k *keeper) run(ctx context.Context) {
-	k.withheld = k.r.marks.get(withheld, k.name)
+	if k.withheld == (mark{}) {
+		k.withheld = k.r.marks.get(withheld, k.name)
+	}
 	k.reached = k.r.marks.get(reached, k.name).Value
 	var done target // what the last attempt was for
 	var backoff plugin.Backoff
@@ -124,10 +126,6 @@ func (k *keeper) await(ctx context.Context, wait time.Duration) bool {
 // attempt looks at the section and puts it right, and says when to look again.
 func (k *keeper) attempt(ctx context.Context, done, t target, backoff *plugin.Backoff) time.Duration {
 	clock := k.r.o.Clock
-	if k.withheld.Revision == t.revision {
-		k.settle(t, outcome{status: state.RolledBack, message: k.withheld.Message + "; it is not tried again before there is a new revision"})
-		return k.r.drift()
-	}
 	if !bytes.Equal(done.desired, t.desired) || !done.managed {
 		backoff.Reset()
 	}
@@ -154,14 +152,17 @@ func (k *keeper) attempt(ctx context.Context, done, t target, backoff *plugin.Ba
 }
 
 func (k *keeper) try(ctx context.Context, t target) outcome {
+	if err := k.finish(ctx); err != nil {
+		return failure(err)
+	}
+	if k.withheld.Revision == t.revision {
+		return outcome{status: state.RolledBack, message: k.withheld.Message + "; it is not tried again before there is a new revision"}
+	}
 	program, err := k.r.o.Catalogue.Find(ctx, k.name)
 	if err != nil {
 		return failure(err)
 	}
 	if err := k.quarantine.Admit(program, t.revision); err != nil {
-		return failure(err)
-	}
-	if err := k.finish(ctx); err != nil {
 		return failure(err)
 	}
 	if err := k.dependencies(ctx, program.Description.After, t); err != nil {
@@ -171,7 +172,8 @@ func (k *keeper) try(ctx context.Context, t target) outcome {
 		caller: k.r.o.Caller, program: program, section: k.name,
 		revision: t.revision, desired: t.desired, turn: k.r.turn,
 		book: k.r.book, left: k.r.leave, now: k.r.o.Clock.Now,
-		guard: k.r.o.Guard, confirm: k.r.o.Confirm, reachable: k.r.reachable, window: t.window,
+		guard: k.r.o.Guard, confirm: k.r.o.Confirm, awaitLine: k.r.awaitLine, reachable: k.r.reachable, window: t.window,
+		withhold:  func(why string) { k.r.withhold(k.name, t.revision, why) },
 		driftOnly: t.onDrift == state.ReportDrift && k.wasReached(t),
 		awaiting: func() {
 			k.r.o.Log.Info("a change waits to be confirmed", "section", k.name, "revision", t.revision, "window", t.window)
@@ -196,10 +198,6 @@ func (k *keeper) wasReached(t target) bool { return k.reached == checksum(t.desi
 
 // remember keeps what the next attempt has to know of this one.
 func (k *keeper) remember(t target, o outcome) {
-	if o.withhold {
-		k.withheld = mark{Revision: t.revision, Message: o.message}
-		k.r.withhold(k.name, t.revision, o.message)
-	}
 	if o.status != state.InSync {
 		return
 	}

@@ -76,6 +76,8 @@ type Reconciler struct {
 	idle     []*keeper // made and not yet running
 	resend   bool
 	up       bool          // the line to the platform
+	began    time.Time     // when Run began, zero before
+	first    chan struct{} // closed when the line comes up for the first time
 	settled  chan struct{} // closed, and made anew, when a section settles
 	// left are changes that were cut short and could not be undone yet.
 	left map[string]journal.Record
@@ -97,7 +99,7 @@ func New(o Options) *Reconciler {
 	}
 	r := &Reconciler{
 		o: o, store: store{o.Machine, o.StateDir}, marks: marks{o.Machine, o.StateDir},
-		book: journal.New(o.Machine, o.StateDir), settled: make(chan struct{}), left: map[string]journal.Record{},
+		book: journal.New(o.Machine, o.StateDir), settled: make(chan struct{}), first: make(chan struct{}), left: map[string]journal.Record{},
 		turn: make(chan struct{}, 1), news: make(chan struct{}, 1), work: make(chan struct{}, 1),
 		keepers: map[string]*keeper{},
 	}
@@ -120,6 +122,9 @@ func New(o Options) *Reconciler {
 // change it.
 func (r *Reconciler) Run(ctx context.Context) {
 	r.recover(ctx)
+	r.mu.Lock()
+	r.began = r.o.Clock.Now()
+	r.mu.Unlock()
 	last := r.Reported() // before any section is tried again
 	r.o.Report(last)
 	var all sync.WaitGroup
@@ -222,6 +227,13 @@ func (r *Reconciler) Connected(up bool) {
 	r.o.Log.Info("line to the platform", "up", up)
 	r.mu.Lock()
 	r.up = up
+	select {
+	case <-r.first:
+	default:
+		if up {
+			close(r.first)
+		}
+	}
 	r.resend = r.resend || up
 	r.mu.Unlock()
 	if up {
@@ -234,6 +246,32 @@ func (r *Reconciler) reachable() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.up
+}
+
+// comingUp is how long the line may take to come up after the start of the
+// daemon, before the platform counts as out of reach: that of a guest on an
+// emulated processor takes a few seconds.
+const comingUp = 30 * time.Second
+
+// awaitLine returns when the line has come up, or had the time to. A change
+// that was accepted before the daemon's start would else be made before the
+// line is there to confirm it over.
+func (r *Reconciler) awaitLine(ctx context.Context) error {
+	r.mu.Lock()
+	left := comingUp - r.o.Clock.Now().Sub(r.began)
+	r.mu.Unlock()
+	if left <= 0 {
+		return nil
+	}
+	over, stop := r.o.Clock.After(left)
+	defer stop()
+	select {
+	case <-r.first:
+	case <-over:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
 }
 
 // aim gives every keeper its part of the accepted document.

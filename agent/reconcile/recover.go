@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"innkeeper/agent/guardian"
 	"innkeeper/agent/journal"
 	"innkeeper/agent/plugin"
 	"innkeeper/agent/state"
@@ -18,16 +19,15 @@ import (
 func (r *Reconciler) recover(ctx context.Context) {
 	restored := map[string]uint64{} // the revisions that were undone, by section
 	if r.o.Guard != nil {
-		outcomes, err := r.o.Guard.Settle(ctx)
-		if err != nil {
-			r.note("a rollback could not be settled: %v", err)
-		}
-		for _, o := range outcomes {
-			r.undone(o.Section, o.Revision, o.Reason, o.Err)
+		err := r.o.Guard.Settle(ctx, func(o guardian.Outcome) {
 			r.withhold(o.Section, o.Revision, o.Reason)
+			r.undone(o.Section, o.Revision, o.Reason, o.Err)
 			if o.Err == nil {
 				restored[o.Section] = o.Revision
 			}
+		})
+		if err != nil {
+			r.note("a rollback could not be settled: %v", err)
 		}
 	}
 	open, notes := r.book.Open()
@@ -108,9 +108,17 @@ func (r *Reconciler) note(format string, args ...any) {
 }
 
 // withhold keeps the section from trying a revision again that cut the machine
-// off, across restarts too.
+// off, across restarts too. It is called before it is forgotten elsewhere that
+// the revision was undone, by the section's keeper or before that runs.
 func (r *Reconciler) withhold(name string, revision uint64, why string) {
-	if err := r.marks.put(withheld, name, mark{Revision: revision, Message: why}); err != nil {
+	m := mark{Revision: revision, Message: why}
+	r.mu.Lock()
+	k := r.keepers[name]
+	r.mu.Unlock()
+	if k != nil {
+		k.withheld = m
+	}
+	if err := r.marks.put(withheld, name, m); err != nil {
 		r.note("that revision %d of section %s is not to be tried again could not be kept: %v", revision, name, err)
 	}
 }

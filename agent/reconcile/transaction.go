@@ -25,9 +25,8 @@ type outcome struct {
 	message string
 	actual  json.RawMessage
 	changes []string
-	// again says that it failed and is to be tried again later; withhold, that
-	// this revision is not to be tried again at all.
-	again, withhold bool
+	// again says that it failed and is to be tried again later.
+	again bool
 	// err is what failed, nil if nothing did.
 	err error
 }
@@ -55,11 +54,15 @@ type transaction struct {
 	left func(journal.Record)
 	now  func() time.Time
 	// guard and confirm are for changes that can cut the machine off, if it
-	// was reachable before; window is the time to confirm.
+	// was reachable before, which is known when awaitLine has returned;
+	// window is the time to confirm.
 	guard     Guard
 	confirm   func(ctx context.Context) error
+	awaitLine func(ctx context.Context) error
 	reachable func() bool
 	window    time.Duration
+	// withhold has this revision not tried again, across restarts too.
+	withhold func(why string)
 	// driftOnly has the machine left as it is, and what would change reported
 	// as drift.
 	driftOnly bool
@@ -81,6 +84,11 @@ func (t *transaction) run(ctx context.Context) outcome {
 	}
 	if t.driftOnly {
 		return outcome{status: state.Drifted, actual: plan.Actual, message: "others have changed it, and it is only reported: to go back would be to " + strings.Join(summaries(plan.Changes), "; ")}
+	}
+	if t.canConfirm() {
+		if err := t.awaitLine(ctx); err != nil {
+			return failure(err)
+		}
 	}
 	select {
 	case t.turn <- struct{}{}:
@@ -126,7 +134,7 @@ func (t *transaction) change(ctx context.Context, plan section.Plan) outcome {
 			// has it undone before the next try.
 			t.left(t.record(plan))
 			if t.armed != nil {
-				err = errors.Join(err, t.armed.Disarm(ctx))
+				err = errors.Join(err, t.armed.Disarm(ctx, t.undone))
 			}
 			return failure(err)
 		}
@@ -174,6 +182,9 @@ func (t *transaction) record(plan section.Plan) journal.Record {
 
 // undo brings back what the plan's checkpoint holds.
 func (t *transaction) undo(ctx context.Context, plan section.Plan, why error) outcome {
+	if unconfirmed(why) {
+		t.withhold(why.Error())
+	}
 	err := t.restore(ctx, plan, why)
 	if err == nil {
 		err = t.book.End(t.section)
@@ -187,7 +198,7 @@ func (t *transaction) undo(ctx context.Context, plan section.Plan, why error) ou
 	o := failure(why)
 	o.status, o.actual = state.RolledBack, plan.Actual
 	if unconfirmed(why) {
-		o.again, o.withhold = false, true
+		o.again = false
 	}
 	o.message += "; what was before is restored"
 	return o
