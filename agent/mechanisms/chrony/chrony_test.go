@@ -3,6 +3,7 @@ package chrony_test
 import (
 	"math"
 	"reflect"
+	"strings"
 	"testing"
 
 	"innkeeper/agent/mechanisms/chrony"
@@ -63,6 +64,7 @@ func FuzzSet(f *testing.F) {
 	f.Add(vendor)
 	f.Add(chosen)
 	f.Add("#guestd# #guestd# pool x")
+	f.Add(strings.Repeat("# guestd begins here; what is between its two lines is written by it\n\n", 2))
 	f.Fuzz(func(t *testing.T, text string) {
 		s := chrony.Settings{Servers: []string{"ntp.example"}, Correction: chrony.Slew}
 		set := chrony.Set(text, s)

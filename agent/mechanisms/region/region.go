@@ -28,26 +28,34 @@ func Get(text string) string {
 	return lines
 }
 
-// cut takes text apart at the first end that has a begin before it, and at the
-// nearest such begin. A region that does not end is its first line alone: what
-// follows may be somebody's.
+// cut takes text apart at its first region. Of a region that does not end only
+// the first line is ours: what follows may be somebody's. Such lines and further
+// regions are in neither part.
 func cut(text string) (before, lines, after string) {
-	begun, next := -1, 0 // where the begin starts, and where what follows it does
-	from := 0
+	var kept, region strings.Builder
+	found, open := false, false
 	for line := range strings.Lines(text) {
-		to := from + len(line)
-		switch strings.TrimSuffix(line, "\n") {
-		case begin:
-			begun, next = from, to
-		case end:
-			if begun >= 0 {
-				return text[:begun], text[next:from], text[to:]
+		switch mark := strings.TrimSuffix(line, "\n"); {
+		case mark == begin:
+			kept.WriteString(region.String())
+			region.Reset()
+			open = true
+		case mark == end && open:
+			if !found {
+				before, lines, found = kept.String(), region.String(), true
+				kept.Reset()
 			}
+			region.Reset()
+			open = false
+		case open:
+			region.WriteString(line)
+		default:
+			kept.WriteString(line)
 		}
-		from = to
 	}
-	if begun < 0 {
-		return text, "", ""
+	kept.WriteString(region.String())
+	if !found {
+		return kept.String(), "", ""
 	}
-	return text[:begun], "", text[next:]
+	return before, lines, kept.String()
 }

@@ -50,6 +50,8 @@ func FuzzSet(f *testing.F) {
 	f.Add("a\n", "x\n")
 	f.Add(region.Set("a\n", "x"), "y")
 	f.Add("# guestd begins here; what is between its two lines is written by it", "y")
+	f.Add("a\n"+strings.Repeat("# guestd begins here; what is between its two lines is written by it\nb\n", 2), "y")
+	f.Add(region.Set("", "a")+"b\n"+region.Set("", "c"), "y")
 	f.Fuzz(func(t *testing.T, text, lines string) {
 		if strings.Contains(lines, "# guestd") {
 			return
@@ -60,6 +62,10 @@ func FuzzSet(f *testing.F) {
 		}
 		if again := region.Set(set, lines); again != set {
 			t.Fatalf("the same lines made %q of %q", again, set)
+		}
+		none := region.Set(text, "")
+		if again := region.Set(none, ""); again != none {
+			t.Fatalf("without lines %q became %q, and then %q", text, none, again)
 		}
 	})
 }
