@@ -31,6 +31,7 @@ func (a app) guardianCommand() command {
 				log := slog.New(slog.NewTextHandler(a.stderr, nil))
 				return guardian.Keep(ctx, guardian.Options{
 					StateDir: *dir, Caller: &plugin.Supervisor{Log: log}, Log: log,
+					Ended: func() bool { return daemon.Ended(*dir) },
 				}, args[0])
 			}
 		},

@@ -71,13 +71,20 @@ func TestASecondInstanceRefuses(t *testing.T) {
 	for late := time.Now().Add(2 * time.Minute); !daemon.Held(dir) && time.Now().Before(late); {
 		<-time.After(5 * time.Millisecond)
 	}
-	if !daemon.Held(dir) {
+	if !daemon.Held(dir) || daemon.Ended(dir) {
 		t.Error("the child does not hold its lock")
 	}
 	if err := child.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	_ = child.Wait()
+	if !daemon.Ended(dir) || daemon.Held(dir) {
+		t.Error("the child does not count as ended")
+	}
+	// Nobody can tell of a lock that cannot be looked at.
+	if absent := filepath.Join(dir, "absent"); daemon.Ended(absent) || daemon.Held(absent) {
+		t.Error("what is not there counts as held, or as ended")
+	}
 	lock, err := daemon.Acquire(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)

@@ -132,11 +132,18 @@ func insist(ctx context.Context, f *os.File) error {
 func (l *Lock) Release() { _ = l.file.Close() }
 
 // Held says whether an instance runs.
-func Held(stateDir string) bool {
+func Held(stateDir string) bool { return errors.Is(try(stateDir), errHeld) }
+
+// Ended says whether surely no instance runs: the lock was to be had. It is
+// not the contrary of Held, as it may be that neither can be told.
+func Ended(stateDir string) bool { return try(stateDir) == nil }
+
+// try takes the lock and gives it back.
+func try(stateDir string) error {
 	f, err := os.Open(filepath.Join(stateDir, lockName))
 	if err != nil {
-		return false
+		return err
 	}
 	defer func() { _ = f.Close() }()
-	return errors.Is(lockFile(f), errHeld)
+	return lockFile(f)
 }

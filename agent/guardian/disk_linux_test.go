@@ -73,7 +73,7 @@ func TestAFullDisk(t *testing.T) {
 	// What came of a restore cannot be kept: it is done again, and told.
 	d := newDesk(t, full{guest.Local(), ".fired"})
 	d.lay(t, 1, firing)
-	if err := d.fire(t.Context(), d.lay(t, 2, armed), record{}); !errors.Is(err, syscall.ENOSPC) {
+	if err := d.fire(t.Context(), d.lay(t, 2, armed), record{}, late); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("got %v", err)
 	}
 	outcomes, err := settle(t, d.Guardian)

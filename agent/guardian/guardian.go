@@ -65,6 +65,10 @@ type Options struct {
 	Machine guest.Machine
 	// Caller runs the plugins' restores in this process.
 	Caller plugin.Caller
+	// Ended is true if surely no daemon runs on StateDir, nil if nobody can
+	// tell. One that has ended confirms nothing any more: what it armed is
+	// restored soon after, and not at the deadline.
+	Ended func() bool
 	// Clock is the time since the machine's start, the system's if nil.
 	Clock Clock
 	Log   *slog.Logger
@@ -174,7 +178,7 @@ func (g *Guardian) Settle(ctx context.Context, told func(Outcome)) error {
 func (g *Guardian) settle(ctx context.Context, id string, told func(Outcome)) error {
 	b := attach(g.files.dir, id)
 	defer b.close()
-	reason := "it was not confirmed when the daemon ended"
+	reason := daemonEnded
 	err := g.files.claim(id, armed, firing)
 	switch {
 	case err == nil:

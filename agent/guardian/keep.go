@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"innkeeper/agent/plugin"
@@ -44,19 +45,42 @@ func Keep(ctx context.Context, o Options, id string) error {
 	if err := p.ready(); err != nil {
 		return fmt.Errorf("tell the daemon that the guardian of %s waits: %w", id, err)
 	}
-	due, err := g.await(ctx, id, r, p.woken)
-	if err != nil || !due {
+	reason, err := g.await(ctx, id, r, p.woken)
+	if err != nil || reason == "" {
 		return err
 	}
-	return g.fire(ctx, id, r)
+	return g.fire(ctx, id, r, reason)
 }
 
-// await is true at the deadline, and false when the order was withdrawn.
-func (g *Guardian) await(ctx context.Context, id string, r record, woken <-chan struct{}) (bool, error) {
+// Why what was before is restored.
+const (
+	late        = "it was not confirmed in time"
+	daemonEnded = "it was not confirmed when the daemon ended"
+)
+
+// parting is how long after the daemon's end what it armed is restored: what
+// the change has begun ends with the daemon, and that takes a moment.
+const parting = 5 * time.Second
+
+// await gives the reason to restore, at the deadline or when the daemon has
+// ended, and none when the order was withdrawn.
+func (g *Guardian) await(ctx context.Context, id string, r record, woken <-chan struct{}) (string, error) {
+	// A change that is not ended with the daemon is still being made.
+	watched := g.o.Ended != nil && !slices.Contains(r.Program.Description.Unkillable, section.OpApply)
+	var parted *deadline
 	for g.files.has(id, armed) {
-		left := g.files.deadline(id, r).left(g.o.Clock.Now())
+		now := g.o.Clock.Now()
+		left := g.files.deadline(id, r).left(now)
 		if left == 0 {
-			return true, nil
+			return late, nil
+		}
+		if watched && parted == nil && g.o.Ended() {
+			parted = &deadline{now.Boot, now.Up + parting}
+		}
+		if parted != nil {
+			if left = min(left, parted.left(now)); left == 0 {
+				return daemonEnded, nil
+			}
 		}
 		timer := time.NewTimer(min(left, look))
 		select {
@@ -64,15 +88,15 @@ func (g *Guardian) await(ctx context.Context, id string, r record, woken <-chan 
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return false, context.Cause(ctx)
+			return "", context.Cause(ctx)
 		}
 		timer.Stop()
 	}
-	return false, nil
+	return "", nil
 }
 
 // fire restores an order, unless it is withdrawn at the last moment.
-func (g *Guardian) fire(ctx context.Context, id string, r record) error {
+func (g *Guardian) fire(ctx context.Context, id string, r record, reason string) error {
 	err := g.files.claim(id, armed, firing)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -81,7 +105,7 @@ func (g *Guardian) fire(ctx context.Context, id string, r record) error {
 		return fmt.Errorf("fire the rollback of section %q: %w", r.Section, err)
 	}
 	o := Outcome{
-		Section: r.Section, Revision: r.Revision, Reason: "it was not confirmed in time",
+		Section: r.Section, Revision: r.Revision, Reason: reason,
 		Err: restore(ctx, g.o.Caller, r.Order),
 	}
 	g.o.Log.Warn("a change was undone", "section", o.Section, "revision", o.Revision, "reason", o.Reason, "error", o.Err)

@@ -38,23 +38,26 @@ func (t *transaction) canConfirm() bool {
 	return t.program.Description.MayCutOff && t.guard != nil && t.confirm != nil
 }
 
-// makeAllowance is what the guardian gives the change itself, on top of the
-// window, in which it has to be applied and verified. The window begins anew
-// when that is done.
-func makeAllowance(p plugin.Program) time.Duration {
-	const most = 10 * time.Minute
+// allowance is what the guardian gives one call of the plugin, first to make
+// the change and then to verify it: the call's own deadline, and what it takes
+// to start and to end its process. The window begins when both are done.
+func allowance(p plugin.Program) time.Duration {
+	const (
+		most   = 10 * time.Minute
+		around = 15 * time.Second
+	)
 	d := time.Duration(p.Description.DeadlineSeconds) * time.Second
 	if d == 0 {
 		d = time.Minute // the supervisor's default
 	}
-	return min(2*d, most)
+	return min(d, most) + around
 }
 
 // arm has somebody outside undo the plan unless it is confirmed.
 func (t *transaction) arm(ctx context.Context, plan section.Plan) error {
 	armed, err := t.guard.Arm(ctx, guardian.Order{
 		Section: t.section, Revision: t.revision, Program: t.program, Checkpoint: plan.Checkpoint,
-		Window: t.window + makeAllowance(t.program),
+		Window: allowance(t.program),
 	})
 	if err != nil {
 		return fmt.Errorf("nothing is changed, as its rollback could not be armed: %w", err)

@@ -91,7 +91,7 @@ func TestAChangeThatCanCutOffIsConfirmed(t *testing.T) {
 		d := wanted(1, map[string]string{"a": "{}", "b": "{}"})
 		d.ConfirmSeconds = 15
 		g.wantDocument(t, d)
-		if got, want := strings.Join(s.log, ", "), "arm a 2m15s, renew 15s, disarm"; got != want {
+		if got, want := strings.Join(s.log, ", "), "arm a 1m15s, renew 1m15s, renew 15s, disarm"; got != want {
 			t.Errorf("the guard saw %s, want %s", got, want)
 		}
 		if status != state.AwaitingConfirmation {
@@ -139,7 +139,7 @@ func TestAnUnconfirmedChangeIsUndoneAndNotTriedAgain(t *testing.T) {
 		}
 		s.log = nil
 		again.want(t, 2, map[string]string{"a": "{}"})
-		if len(s.log) == 0 || s.log[0] != "arm a 3m0s" {
+		if len(s.log) == 0 || s.log[0] != "arm a 1m15s" {
 			t.Errorf("a new revision is not tried: the guard saw %q", s.log)
 		}
 	})
@@ -158,7 +158,7 @@ func TestADaemonThatEndsInTheWindowLeavesTheChangeToTheGuardian(t *testing.T) {
 		}
 		synctest.Wait()
 		g.stop()
-		if got, want := strings.Join(s.log, ", "), "arm a 3m0s, renew 1m0s"; got != want {
+		if got, want := strings.Join(s.log, ", "), "arm a 1m15s, renew 1m15s, renew 1m0s"; got != want {
 			t.Errorf("the guard saw %s, want %s: the order is to stay armed", got, want)
 		}
 		if !disk.Exists(recordOfA) {
@@ -224,7 +224,7 @@ func TestWhatWasAcceptedBeforeTheStartIsConfirmedToo(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		again.Connected(true)
 		synctest.Wait()
-		if a := again.section("a"); a.Status != state.InSync || strings.Join(s.log, ", ") != "arm a 3m0s, renew 1m0s, disarm" {
+		if a := again.section("a"); a.Status != state.InSync || strings.Join(s.log, ", ") != "arm a 1m15s, renew 1m15s, renew 1m0s, disarm" {
 			t.Errorf("got %+v, the guard saw %q", a, s.log)
 		}
 	})

@@ -140,6 +140,11 @@ func (t *transaction) change(ctx context.Context, plan section.Plan) outcome {
 		}
 		return t.undo(ctx, plan, err)
 	}
+	if t.armed != nil {
+		if err := t.armed.Renew(ctx, allowance(t.program)); err != nil {
+			return t.undo(ctx, plan, err)
+		}
+	}
 	after, err := t.plan(ctx)
 	if err != nil {
 		return t.undo(ctx, plan, fmt.Errorf("the change could not be verified: %w", err))
