@@ -56,6 +56,17 @@ var _ = Describe("a new guestd", Label("update", "fault"), Ordered, ContinueOnFa
 		Expect(installed(ctx)).To(Equal(stamps), "a program was written")
 	}, SpecTimeout(updateTimeout))
 
+	It("that cannot read a section which the old one reads is not tried", Label("soak"), func(ctx SpecContext) {
+		stamps := installed(ctx)
+		now := agent.now(ctx)
+		_, err := agent.platform.Update(ctx, agent.id, broken("blind"))
+		Expect(err).To(MatchError(ContainSubstring(`it does not read the section "hostname"`)))
+		Expect(installed(ctx)).To(Equal(stamps), "a program was written")
+		report := agent.settle(ctx, agent.choose(ctx, hostname(named(ctx))))
+		Expect(report.Agent.Started).To(Equal(now.Agent.Started), "the daemon was started anew")
+		expectNamed(report)
+	}, SpecTimeout(updateTimeout))
+
 	It("that ends by itself is given up, and the old one comes back", Label("soak"), func(ctx SpecContext) {
 		stamps := installed(ctx)
 		s, err := agent.platform.Update(ctx, agent.id, broken("crash"))

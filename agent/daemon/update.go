@@ -29,7 +29,11 @@ func (d *daemon) Update(ctx context.Context, id string, a wire.Update, fetch fun
 	if err != nil || !ready {
 		return nil, err
 	}
-	if err := d.rest(ctx); err != nil {
+	err = d.rest(ctx)
+	if err == nil {
+		err = d.Successor(ctx, d.o.Updater.New())
+	}
+	if err != nil {
 		return nil, errors.Join(err, d.o.Updater.Drop())
 	}
 	return func() { d.end(ErrUpdate) }, nil

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"innkeeper/agent/link"
 	"innkeeper/agent/link/wire"
 	"innkeeper/agent/state"
+	"innkeeper/agent/systems/section"
 	"innkeeper/agent/update"
 )
 
@@ -71,6 +73,51 @@ func TestTheDaemonMakesRoomForANewGuestd(t *testing.T) {
 	}
 	if daemon.Held(dir) {
 		t.Error("it still holds its place")
+	}
+}
+
+// The new guestd says the right things of itself; the one that serves no section
+// is not tried, and nothing is left of it.
+func TestANewGuestdHasToReadWhatTheOldOneReads(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ does, says string }{
+		"reads nothing":   {"exit 3", `it does not read the section "motd", which this guestd reads: `},
+		"reads it":        {"exec " + self + ` "$@"`, ""},
+		"answers nothing": {"true", `it does not read the section "motd"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			t.Setenv("DAEMON_TEST_MOTD", filepath.Join(dir, "motd"))
+			t.Setenv("GORACE", "atexit_sleep_ms=0") // or each child lasts a second longer
+			u := update.New(update.Options{Machine: guest.Local(), StateDir: dir, Executable: filepath.Join(dir, "guestd"), Version: "1", Target: "t"})
+			l, _ := lives(t, daemon.Options{
+				StateDir: dir, Version: "1", Updater: u, Executable: self, System: state.System{Name: "test"},
+				Sections: map[string]section.Description{"motd": {Sections: []string{"motd"}, MemoryMiB: 1024}},
+			})
+			h := <-l.handler
+			if err := h.Desired(t.Context(), desired(1, `{"motd":{"n":1}}`)); err != nil {
+				t.Fatal(err)
+			}
+			program := []byte("#!/bin/sh\n[ \"$1\" != plugin ] || { " + c.does + "; exit; }\necho '{\"version\":\"2\",\"target\":\"t\"}'\n")
+			sum := sha256.Sum256(program)
+			a := wire.Update{Version: "2", Target: "t", Size: int64(len(program)), SHA256: sum[:]}
+			begin, err := h.(link.Updater).Update(t.Context(), "a", a, func(context.Context, int64) ([]byte, error) { return program, nil })
+			if c.says == "" {
+				if err != nil || begin == nil {
+					t.Errorf("got %v", err)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("got %v", err)
+			}
+			if _, err := os.Stat(u.New()); !errors.Is(err, os.ErrNotExist) || u.Report() != nil {
+				t.Errorf("it is left there (%v), and told of as %+v", err, u.Report())
+			}
+		})
 	}
 }
 

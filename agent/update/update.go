@@ -28,6 +28,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"innkeeper/agent/guest"
@@ -158,7 +159,7 @@ func (u *Updater) download(ctx context.Context, r Record, fetch Fetch) (err erro
 // machine never is the daemon.
 func (u *Updater) ask(ctx context.Context, a wire.Update) error {
 	c := guest.Command{Path: u.fresh(), Args: []string{"version", "--json"}, Deadline: askTime}
-	r, err := u.o.Machine.Run(ctx, c)
+	r, err := u.run(ctx, c)
 	if err == nil {
 		err = guest.Check(c, r)
 	}
@@ -176,6 +177,26 @@ func (u *Updater) ask(ctx context.Context, a wire.Update) error {
 		return fmt.Errorf("the new guestd says it is %.128q for %.64q, and announced was %q for %q", is.Version, is.Target, a.Version, a.Target)
 	}
 	return nil
+}
+
+// run runs what was just written. A plugin that is being started meanwhile holds
+// the file open for writing until it is its own program, and so long the system
+// starts it for nobody (ETXTBSY in execve(2)).
+func (u *Updater) run(ctx context.Context, c guest.Command) (guest.Result, error) {
+	const most = 3 * time.Second
+	for pause := 50 * time.Millisecond; ; pause *= 2 {
+		r, err := u.o.Machine.Run(ctx, c)
+		if !errors.Is(err, syscall.ETXTBSY) || pause > most {
+			return r, err
+		}
+		again := time.NewTimer(pause)
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			again.Stop()
+			return r, err
+		}
+	}
 }
 
 // matches is nil if a file is the executable that r tells of.

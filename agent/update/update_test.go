@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -192,6 +194,26 @@ func TestOneThatIsNoGoodIsGivenUp(t *testing.T) {
 					t.Errorf("the same again: %v", err)
 				}
 			})
+		})
+	}
+}
+
+// A plugin that is being started holds what was just written open for a moment.
+func TestAFileThatIsBusyForAMomentIsTakenAllTheSame(t *testing.T) {
+	for busy, taken := range map[int]bool{3: true, 1000: false} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld()
+			times := 0
+			w.machine.OnDo(installed+".new version --json", func(guest.Command) (guest.Result, error) {
+				if times++; times <= busy {
+					return guest.Result{}, &fs.PathError{Op: "fork/exec", Path: installed + ".new", Err: syscall.ETXTBSY}
+				}
+				return guest.Result{Stdout: []byte(`{"version":"2","target":"linux/amd64"}`)}, nil
+			})
+			begun := time.Now()
+			if ready, err := w.take(); ready != taken || (err == nil) != taken || time.Since(begun) > 10*time.Second {
+				t.Errorf("busy %d times: %t, %v, after %s", busy, ready, err, time.Since(begun))
+			}
 		})
 	}
 }

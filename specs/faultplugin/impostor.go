@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 )
 
 // guestdMark begins what a spec adds to the end of this program to have it say
 // that it is a guestd: the mark, a version, and what it does when it is to be
-// the daemon, "crash" or "hang".
+// the daemon, "crash" or "hang"; its sections are those of the guestd beside it
+// but for "blind", which has none.
 const guestdMark = "\nfaultplugin as guestd "
 
 // guestd answers as one, if this program was made to be one: it says the right
@@ -34,7 +36,26 @@ func guestd(command string) {
 			hang()
 		}
 		os.Exit(3)
+	case "plugin":
+		if mode == "blind" {
+			os.Exit(3)
+		}
+		os.Exit(asTheOther())
 	}
+}
+
+// asTheOther does what the guestd that this one is to replace does.
+func asTheOther() int {
+	path, err := os.Executable()
+	if err != nil {
+		return 1
+	}
+	other := exec.Command(strings.Replace(path, "guestd.new", "guestd", 1), os.Args[1:]...)
+	other.Stdin, other.Stdout, other.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if err := other.Run(); err != nil {
+		return 1
+	}
+	return 0
 }
 
 // told is what stands at the end of this program.
