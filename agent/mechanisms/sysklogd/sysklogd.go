@@ -36,7 +36,7 @@ func Parse(text string) []Target {
 	var targets []Target
 	for line := range strings.SplitSeq(text, "\n") {
 		fields := strings.Fields(line)
-		if len(fields) == 2 && !strings.HasPrefix(line, "#") && strings.HasPrefix(fields[1], "@") && len(fields[1]) > 1 {
+		if len(fields) == 2 && !strings.HasPrefix(fields[0], "#") && strings.HasPrefix(fields[1], "@") && len(fields[1]) > 1 {
 			targets = append(targets, Target{Selector: fields[0], Host: fields[1][1:]})
 		}
 	}

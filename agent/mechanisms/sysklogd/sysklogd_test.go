@@ -26,6 +26,7 @@ func TestParsePassesOverTheRest(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add("*.*\t@h\n")
+	f.Add(" #\t@h\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		targets := sysklogd.Parse(text)
 		if back := sysklogd.Parse(sysklogd.Render(targets)); !reflect.DeepEqual(back, targets) {
