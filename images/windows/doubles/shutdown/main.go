@@ -3,7 +3,7 @@
 // Microsoft's Windows Commands reference
 // (learn.microsoft.com/windows-server/administration/windows-commands/shutdown),
 // and refuses the rest. What it is asked for happens to the guest: it leaves a
-// request that a systemd unit of the Linux beneath carries out.
+// request that winpower of the Linux beneath carries out.
 package main
 
 import (
@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"innkeeper/images/windows/beneath"
 )
 
 const (
@@ -48,18 +50,9 @@ func ask(r request) int {
 		fmt.Fprint(os.Stderr, "A system shutdown has already been scheduled.(1190)\r\n")
 		return 1190
 	}
-	if err := hand(r); err != nil {
+	if err := beneath.Ask(requestFile, r.String()); err != nil {
 		fmt.Fprintf(os.Stderr, "%v\r\n", err)
 		return 1
 	}
 	return 0
-}
-
-// hand writes the request whole: the unit beneath is woken by the file's name.
-func hand(r request) error {
-	temp := requestFile + ".new"
-	if err := os.WriteFile(temp, []byte(r.String()+"\n"), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(temp, requestFile)
 }
