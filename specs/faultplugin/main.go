@@ -72,7 +72,7 @@ func main() {
 		case parentOfOne:
 			leave(true)
 			return
-		case "version", "run":
+		case "version", "run", "plugin":
 			guestd(os.Args[1])
 		}
 	}
