@@ -19,6 +19,7 @@ import (
 const (
 	manyKills  = 50 // of the daemon, and as many of the plugin
 	manyCuts   = 5
+	cutting    = 6 * time.Minute // the power at one step after another
 	killBudget = 2 * time.Minute // for one change that is cut short and its aftermath
 )
 
@@ -51,6 +52,36 @@ var _ = Describe("a change of the host name is whole", Label("transaction", "hos
 		}
 	}, SpecTimeout(manyCuts*(rebootTimeout+killBudget)))
 })
+
+var _ = Describe("a change of the host name is whole at each of its steps", Label("transaction", "hostname", "fault", "soak", "reboot"), func() {
+	It("where its disk was just written through and the power is cut", func(ctx SpecContext) {
+		s := newShears(ctx)
+		var done []string
+		DeferCleanup(func() { AddReportEntry("power cuts", fmt.Sprintf("%s; after flush %s", s, strings.Join(done, ", "))) })
+		_, err := column.Guest.Raw(ctx, "sync")
+		Expect(err).NotTo(HaveOccurred())
+		before := flushes(ctx)
+		s.cut(ctx, func(_ SpecContext, begin func()) { begin() }) // which nothing cuts
+		all := int(flushes(ctx) - before)
+		Expect(all).To(BeNumerically(">", 5), "the change is hardly ever written through: nothing would be tried")
+		begun := time.Now()
+		for _, n := range s.random.Perm(all) { // what this run has no time for is another's, by its seed
+			if time.Since(begun) > cutting {
+				break
+			}
+			s.cut(ctx, s.powerCutAt(n+1))
+			done = append(done, fmt.Sprint(n+1, "/", all))
+		}
+	}, SpecTimeout(cutting+2*(rebootTimeout+killBudget)))
+})
+
+// flushes is how often the guest's disk was written through.
+func flushes(ctx context.Context) int64 {
+	GinkgoHelper()
+	n, err := column.Domain.Flushes(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	return n
+}
 
 // shears cut changes of the host name short at moments that the seed decides.
 type shears struct {
@@ -203,13 +234,36 @@ done
 echo over`, spare, int((settleTimeout / 2).Seconds()))
 }
 
-// powerCut pulls the plug and starts the guest again.
+// powerCut pulls the plug at some moment.
 func (s *shears) powerCut(ctx SpecContext, begin func()) {
 	GinkgoHelper()
 	before, moment := agent.now(ctx).Agent, s.moment()
 	By(fmt.Sprintf("cut the power %s after a change is chosen that takes %s", moment, s.span))
 	begin()
 	pass(ctx, moment)
+	unplug(ctx, before)
+}
+
+// powerCutAt pulls the plug when the disk was written through so many times in
+// a change. One that takes fewer this time is let to be whole.
+func (s *shears) powerCutAt(step int) func(ctx SpecContext, begin func()) {
+	return func(ctx SpecContext, begin func()) {
+		GinkgoHelper()
+		By(fmt.Sprintf("cut the power after flush %d of a change", step))
+		_, err := column.Guest.Raw(ctx, "sync") // what the last start has left to write
+		Expect(err).NotTo(HaveOccurred())
+		before, at := agent.now(ctx).Agent, flushes(ctx)+int64(step)
+		begin()
+		late := time.Now().Add(4 * s.span)
+		for flushes(ctx) < at && time.Now().Before(late) { // each look takes a millisecond or more
+		}
+		unplug(ctx, before)
+	}
+}
+
+// unplug pulls the plug and starts the guest again.
+func unplug(ctx SpecContext, before state.Agent) {
+	GinkgoHelper()
 	waiting, cancel := context.WithTimeout(ctx, rebootTimeout)
 	defer cancel()
 	Expect(column.PowerCycle(waiting)).To(Succeed())

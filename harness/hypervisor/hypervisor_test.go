@@ -135,6 +135,9 @@ func TestAGuestCanBeLookedAt(t *testing.T) {
 	if n := d.MemoryMiB(); n < 10 || n > 500 {
 		t.Errorf("its QEMU is told to take %d MiB", n)
 	}
+	if n, err := d.Flushes(t.Context()); n != 0 || err != nil { // it never writes
+		t.Errorf("its disk was flushed %d times, %v", n, err)
+	}
 	picture, err := d.Screenshot(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -105,7 +105,7 @@ func (m Machine) devices() *libvirtxml.DomainDeviceList {
 			// in the host's page cache, which survives the death of QEMU.
 			Driver: &libvirtxml.DomainDiskDriver{Name: "qemu", Type: "qcow2", Discard: "unmap", Cache: "unsafe"},
 			Source: &libvirtxml.DomainDiskSource{File: &libvirtxml.DomainDiskSourceFile{File: m.Disk}},
-			Target: &libvirtxml.DomainDiskTarget{Dev: "vda", Bus: "virtio"},
+			Target: &libvirtxml.DomainDiskTarget{Dev: disk, Bus: "virtio"},
 		}},
 		Serials: []libvirtxml.DomainSerial{{
 			Source: &libvirtxml.DomainChardevSource{File: &libvirtxml.DomainChardevSourceFile{Path: m.Console, Append: "on"}},
