@@ -74,6 +74,9 @@ var _ = ReportAfterSuite("failed set-up and tear-down", func(r Report) {
 
 func finished(r SpecReport) *event.Spec {
 	output := r.CapturedGinkgoWriterOutput
+	for _, e := range r.ReportEntries {
+		output += e.Name + ": " + e.StringRepresentation() + "\n"
+	}
 	if len(output) > outputLimit {
 		output = output[len(output)-outputLimit:]
 	}
