@@ -70,13 +70,18 @@ type Section[D any] struct {
 	After []string
 }
 
+// deadlineSeconds bounds a call: what puts a value into force starts services
+// anew, and systemd alone waits 90 s for one (DefaultTimeoutStartSec of
+// systemd-system.conf(5)).
+const deadlineSeconds = 180
+
 // Describe implements section.Section.
 func (s Section[D]) Describe() section.Description {
 	schema, err := state.Schema(s.Name)
 	if err != nil { // embedded, so it is there
 		panic(err)
 	}
-	return section.Description{Sections: []string{s.Name}, Schema: schema, After: s.After}
+	return section.Description{Sections: []string{s.Name}, Schema: schema, After: s.After, DeadlineSeconds: deadlineSeconds}
 }
 
 // Plan implements section.Section.
