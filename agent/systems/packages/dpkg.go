@@ -164,7 +164,9 @@ func (p *dpkgDatabase) repaired(ctx context.Context, m guest.Machine, undo bool)
 }
 
 // patience is how often somebody else's lock is waited for, ten seconds each.
-const patience = 60
+// After that the section says who has it and is tried again later: as long as
+// it waits here no other section can be changed.
+const patience = 2
 
 // change is what apt-get is asked for: words for packages, those among them that
 // go, and whether some are torn.
