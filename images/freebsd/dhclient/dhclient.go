@@ -34,7 +34,7 @@ type Exec func(path string, argv, env []string) error
 
 var scriptStatement = regexp.MustCompile(`(?m)^\s*script\s+"([^"]+)"\s*;`)
 
-// Run is dhclient(8) below root with -c, -d, -l, -p, -q and -u. Of a
+// Run is dhclient(8) below root with -b, -c, -d, -l, -p, -q and -u. Of a
 // configuration file it knows the script statement. It goes to the background
 // once it has a lease, or without one after ten seconds, and then keeps trying.
 func Run(args []string, root string, replace Exec, stderr io.Writer) int {
@@ -52,9 +52,11 @@ func Run(args []string, root string, replace Exec, stderr io.Writer) int {
 	pid := "/var/run/dhclient/dhclient." + nic + ".pid"
 	script := "/sbin/dhclient-script"
 	argv := []string{"udhcpc", "-i", nic, "-s", eventPath, "-t", "5", "-T", "2", "-A", "5"}
-	background := true
+	background, atOnce := true, false
 	for _, option := range options {
 		switch option.Letter {
+		case 'b':
+			atOnce = true
 		case 'c':
 			text, err := os.ReadFile(filepath.Join(root, option.Argument))
 			if err != nil {
@@ -89,13 +91,20 @@ func Run(args []string, root string, replace Exec, stderr io.Writer) int {
 		return 1
 	}
 	argv = append(argv, "-p", pid)
-	if background {
+	if atOnce {
+		// udhcpc goes to the background after its first tries only.
+		argv = append([]string{"sh", "-c", `"$@" </dev/null >/dev/null 2>&1 &`, "sh"}, append([]string{"busybox"}, append(argv, "-f")...)...)
+	} else if background {
 		argv = append(argv, "-b")
 	} else {
 		argv = append(argv, "-f")
 	}
 	env := append(os.Environ(), envScript+"="+script, envLeases+"="+leases)
-	if err := replace("/usr/bin/busybox", argv, env); err != nil {
+	program := "/usr/bin/busybox"
+	if atOnce {
+		program = "/bin/sh"
+	}
+	if err := replace(program, argv, env); err != nil {
 		fmt.Fprintf(stderr, "dhclient: udhcpc: %v\n", err)
 	}
 	return 1

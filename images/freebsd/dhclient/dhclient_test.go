@@ -53,7 +53,7 @@ func TestRunRefuses(t *testing.T) {
 		{nil, 1, "usage: dhclient"},
 		{[]string{"vtnet0", "vtnet1"}, 1, "usage: dhclient"},
 		{[]string{"-x", "vtnet0"}, 1, "illegal option -- x"},
-		{[]string{"-b", "vtnet0"}, 64, "option -b is not built"},
+		{[]string{"-b", "vtnet9"}, 1, "vtnet9: not found"},
 		{[]string{"vtnet9"}, 1, "vtnet9: not found"},
 		{[]string{"-c", "/none", "vtnet0"}, 1, "can't open /none"},
 		{[]string{"-p", "/var/run/busy.pid", "vtnet0"}, 1, "dhclient already running, pid: "},
@@ -63,6 +63,16 @@ func TestRunRefuses(t *testing.T) {
 		if code != test.code || !strings.Contains(stderr.String(), test.want) {
 			t.Errorf("dhclient %q = %d, %q; want %d, %q", test.args, code, stderr.String(), test.code, test.want)
 		}
+	}
+}
+
+func TestRunGoesToTheBackgroundAtOnce(t *testing.T) {
+	var program string
+	var argv []string
+	var stderr bytes.Buffer
+	Run([]string{"-b", "vtnet0"}, root(t), func(path string, a, _ []string) error { program, argv = path, a; return nil }, &stderr)
+	if program != "/bin/sh" || len(argv) < 6 || !strings.HasSuffix(argv[2], "&") || argv[4] != "busybox" || argv[len(argv)-1] != "-f" {
+		t.Errorf("became %s %q, stderr %q", program, argv, stderr.String())
 	}
 }
 

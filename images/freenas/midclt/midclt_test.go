@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -57,8 +56,9 @@ func daemon(t *testing.T) (root, socket string, kernel func() string) {
 			}
 			return os.WriteFile(filepath.Join(root, "read"), conf, 0o644)
 		},
+		Stack:   theStack(t),
 		AskTime: func(address string) bool { return address == "ntp.lab.test" },
-		Log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Log:     slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		cancel()

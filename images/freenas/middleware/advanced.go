@@ -184,11 +184,14 @@ func (s *Server) serviceRestart(ctx context.Context, params []any) (any, error) 
 	if !ok {
 		return nil, schemaError{"service", "Not a string"}
 	}
-	if name != "syslogd" && name != "ntpd" {
+	if name != "syslogd" && name != "ntpd" && name != "routing" {
 		return nil, callError{errFault, "lookalike: service.restart " + name + " is not built"}
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
+	if name == "routing" {
+		return true, s.restartRouting(ctx)
+	}
 	if name == "ntpd" {
 		return s.restartNTP(ctx)
 	}

@@ -53,6 +53,7 @@ func (s *Server) table() map[string]method {
 			required: 1, accepted: 1, schema: []attribute{{name: "id", kind: integerKind}}, run: s.ntpDelete,
 		},
 		"service.reload":           {required: 1, accepted: 2, schema: []attribute{{name: "service", kind: stringKind}}, run: s.serviceReload},
+		"service.start":            {required: 1, accepted: 2, schema: []attribute{{name: "service", kind: stringKind}}, run: s.serviceStart},
 		"service.restart":          {required: 1, accepted: 2, schema: []attribute{{name: "service", kind: stringKind}}, run: s.serviceRestart},
 		"initshutdownscript.query": {accepted: 2, filterable: true, run: s.taskQuery},
 		"initshutdownscript.get_instance": {
@@ -68,8 +69,24 @@ func (s *Server) table() map[string]method {
 		"initshutdownscript.execute_init_tasks": {
 			required: 1, accepted: 1, private: true, job: true, run: s.executeInitTasks,
 		},
-		"dns.sync":                {private: true, run: s.dnsSync},
-		"etc.generate_checkpoint": {required: 1, accepted: 1, private: true, run: s.generateCheckpoint},
+		"interface.query":               {accepted: 2, filterable: true, run: s.interfaceQuery},
+		"interface.create":              {required: 1, accepted: 1, schema: []attribute{interfaceCreate}, run: s.interfaceCreateMethod},
+		"interface.update":              {required: 2, accepted: 2, schema: []attribute{{name: "id", kind: stringKind}, interfaceUpdate}, run: s.interfaceUpdateMethod},
+		"interface.delete":              {required: 1, accepted: 1, schema: []attribute{{name: "id", kind: stringKind}}, run: s.interfaceDelete},
+		"interface.has_pending_changes": {run: s.hasPendingChanges},
+		"interface.commit":              {accepted: 1, schema: []attribute{commitOptions}, run: s.interfaceCommit},
+		"interface.checkin":             {run: s.interfaceCheckin},
+		"interface.checkin_waiting":     {run: s.checkinWaiting},
+		"interface.rollback":            {run: s.interfaceRollback},
+		"interface.sync":                {accepted: 1, run: s.interfaceSync},
+		"interfaces.sync":               {accepted: 1, private: true, run: s.interfaceSync}, // the older name, an alias
+		"route.sync":                    {private: true, run: s.routeSyncMethod},
+		"route.system_routes":           {accepted: 2, filterable: true, run: s.systemRoutes},
+		"staticroute.query":             {accepted: 2, filterable: true, run: s.staticRouteQuery},
+		"staticroute.create":            {required: 1, accepted: 1, schema: []attribute{staticRouteCreate}, run: s.staticRouteCreateMethod},
+		"staticroute.delete":            {required: 1, accepted: 1, schema: []attribute{{name: "id", kind: integerKind}}, run: s.staticRouteDelete},
+		"dns.sync":                      {private: true, run: s.dnsSync},
+		"etc.generate_checkpoint":       {required: 1, accepted: 1, private: true, run: s.generateCheckpoint},
 	}
 }
 
@@ -211,13 +228,15 @@ func procfs() (memory int64, uptime float64, err error) {
 
 // dnsSync is dns.sync, which the DHCP client's script calls for a new lease.
 func (s *Server) dnsSync(ctx context.Context, _ []any) (any, error) {
-	s.writing.Lock()
-	defer s.writing.Unlock()
+	// Not s.writing: a sync of the interfaces holds that while it waits for the
+	// DHCP client, whose script calls this.
+	s.resolving.Lock()
+	defer s.resolving.Unlock()
 	config, err := s.networkConfig(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return nil, s.syncDNS(config)
+	return nil, s.renderDNS(config)
 }
 
 // generateCheckpoint renders, at one of the boot's checkpoints, every file

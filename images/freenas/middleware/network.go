@@ -124,11 +124,13 @@ func (s *Server) networkUpdateMethod(ctx context.Context, params []any) (any, er
 	if len(changed) == 0 {
 		return old, nil
 	}
-	s.validateNetwork(data, invalid)
+	if err := s.validateNetwork(data, invalid); err != nil {
+		return nil, err
+	}
 	if err := invalid.orNil(); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"hostname_b", "hostname_virtual", "ipv4gateway", "ipv6gateway"} {
+	for _, name := range []string{"hostname_b", "hostname_virtual"} {
 		if _, ok := changed[name]; ok {
 			return nil, callError{errFault, "lookalike: a change of " + name + " is not built"}
 		}
@@ -159,7 +161,7 @@ func (s *Server) networkUpdateMethod(ctx context.Context, params []any) (any, er
 	if err != nil {
 		return nil, err
 	}
-	return config, s.applyNetwork(config, changed)
+	return config, s.applyNetwork(ctx, config, changed)
 }
 
 // changes are the values of data that differ from the configuration.
@@ -189,8 +191,9 @@ func changes(old ddp.Record, data map[string]any) map[string]any {
 	return changed
 }
 
-// validateNetwork is validate_general_settings: name servers and search list.
-func (s *Server) validateNetwork(data map[string]any, invalid *validationError) {
+// validateNetwork is validate_general_settings: name servers, the IPv4 gateway
+// and the search list.
+func (s *Server) validateNetwork(data map[string]any, invalid *validationError) error {
 	schema := networkUpdate.name + "."
 	for number := 1; number <= 3; number++ {
 		key := fmt.Sprintf("nameserver%d", number)
@@ -218,6 +221,15 @@ func (s *Server) validateNetwork(data map[string]any, invalid *validationError) 
 			}
 		}
 	}
+	if gateway, err := netip.ParseAddr(text(data["ipv4gateway"])); err == nil {
+		reached, err := s.reachable(gateway)
+		if err != nil {
+			return err
+		}
+		if !reached {
+			invalid.add(schema+"ipv4gateway", "Gateway %s is unreachable", gateway)
+		}
+	}
 	if domains, ok := data["domains"].([]string); ok && len(domains) > 5 {
 		invalid.add(schema+"domains", "No more than 5 additional domains are allowed")
 	}
@@ -228,21 +240,37 @@ func (s *Server) validateNetwork(data map[string]any, invalid *validationError) 
 			}
 		}
 	}
+	return nil
 }
 
 // applyNetwork renders and runs what a change calls for, in the order of
-// do_update: dns.sync, then rc and hosts, then the host name. dns.sync runs at
-// every change (13.0 compares the search list with a string, so that it always
-// differs).
-func (s *Server) applyNetwork(config ddp.Record, changed map[string]any) error {
+// do_update: dns.sync and route.sync, then rc and hosts, then routing and the
+// host name. dns.sync runs at every change (13.0 compares the search list with a
+// string, so that it always differs).
+func (s *Server) applyNetwork(ctx context.Context, config ddp.Record, changed map[string]any) error {
 	if err := s.syncDNS(config); err != nil {
 		return err
 	}
 	_, hostname := changed["hostname"]
 	_, domain := changed["domain"]
 	_, waits := changed["netwait_ip"]
-	if hostname || domain || waits {
+	_, four := changed["ipv4gateway"]
+	_, six := changed["ipv6gateway"]
+	if four || six {
+		if s.options.Stack == nil {
+			return errNoStack
+		}
+		if err := s.routeSync(ctx); err != nil {
+			return err
+		}
+	}
+	if hostname || domain || waits || four || six {
 		if err := s.generateRC(config); err != nil {
+			return err
+		}
+	}
+	if four || six {
+		if err := s.restartRouting(ctx); err != nil {
 			return err
 		}
 	}

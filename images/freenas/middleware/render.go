@@ -52,6 +52,11 @@ func (s *Server) generateHosts(config ddp.Record) error {
 func (s *Server) generateRC(config ddp.Record) error {
 	var out strings.Builder
 	fmt.Fprintf(&out, "hostname=%q\n", fqdn(config))
+	for _, line := range [][2]string{{"ipv4gateway", "defaultrouter"}, {"ipv6gateway", "ipv6_defaultrouter"}} {
+		if gateway := get(config, line[0]); gateway != "" {
+			fmt.Fprintf(&out, "%s=%q\n", line[1], gateway)
+		}
+	}
 	if value, _ := config.Get("netwait_enabled"); value == true {
 		waits, _ := config.Get("netwait_ip")
 		list, _ := waits.([]string)
@@ -63,6 +68,12 @@ func (s *Server) generateRC(config ddp.Record) error {
 // syncDNS is dns.sync: resolv.conf from the configuration, with the name
 // servers of the DHCP leases if none is configured.
 func (s *Server) syncDNS(config ddp.Record) error {
+	s.resolving.Lock()
+	defer s.resolving.Unlock()
+	return s.renderDNS(config)
+}
+
+func (s *Server) renderDNS(config ddp.Record) error {
 	var out strings.Builder
 	domain := get(config, "domain")
 	value, _ := config.Get("domains")

@@ -21,6 +21,7 @@ const (
 	addressKind kind = "address"
 	objectKind  kind = "object"
 	fileKind    kind = "file"
+	networkKind kind = "network"
 )
 
 // attribute is one attribute of a method's argument, with the checks of
@@ -38,7 +39,9 @@ type attribute struct {
 	zone      bool
 	fallback  any // nil for none
 	fields    []attribute
-	hasAbsent bool // fallback counts although nil
+	item      *attribute // of a list, whose items else are strings
+	low, high int        // Range of an integer, 0 for none
+	hasAbsent bool       // fallback counts although nil
 }
 
 // clean checks the form of a value and brings it into the form that is
@@ -79,6 +82,9 @@ func (a attribute) clean(value any) (any, error) {
 	if a.kind == addressKind && text != "" {
 		return a.cleanAddress(text)
 	}
+	if a.kind == networkKind && text != "" {
+		return a.cleanNetwork(text)
+	}
 	return text, nil
 }
 
@@ -102,6 +108,9 @@ func (a attribute) cleanList(value any) (any, error) {
 	if !ok {
 		return nil, schemaError{a.name, "Not a list"}
 	}
+	if a.item != nil {
+		return a.cleanObjects(list)
+	}
 	out := make([]string, len(list))
 	for i, item := range list {
 		cleaned, err := attribute{name: a.name, kind: stringKind}.clean(item)
@@ -111,6 +120,32 @@ func (a attribute) cleanList(value any) (any, error) {
 		out[i] = cleaned.(string) // clean of a stringKind that is not null
 	}
 	return out, nil
+}
+
+func (a attribute) cleanObjects(list []any) (any, error) {
+	out := make([]map[string]any, len(list))
+	for i, item := range list {
+		cleaned, err := a.item.cleanObject(item, false)
+		if err != nil {
+			return nil, schemaError{a.name, fmt.Sprintf("Item#%d is not valid per list types: %v", i, err)}
+		}
+		out[i] = cleaned
+	}
+	return out, nil
+}
+
+func (a attribute) cleanNetwork(text string) (any, error) {
+	network, err := netip.ParsePrefix(text)
+	if address, alone := netip.ParseAddr(text); alone == nil {
+		network, err = netip.PrefixFrom(address, address.BitLen()), nil
+	}
+	if err != nil {
+		return nil, schemaError{a.name, fmt.Sprintf("'%s' does not appear to be an IPv4 or IPv6 network", text)}
+	}
+	if network != network.Masked() {
+		return nil, schemaError{a.name, text + " has host bits set"}
+	}
+	return network.String(), nil
 }
 
 func (a attribute) cleanAddress(text string) (any, error) {
@@ -173,11 +208,14 @@ const maxLength = 1024
 // each field: the schema's name, a dot, the field's name.
 func (a attribute) validate(values map[string]any, invalid *validationError) {
 	for _, field := range a.fields {
+		path := a.name + "." + field.name
+		if n, ok := values[field.name].(int); ok && field.high > 0 && (n < field.low || n > field.high) {
+			invalid.add(path, "Should be between %d and %d", field.low, field.high)
+		}
 		text, ok := values[field.name].(string)
 		if !ok {
 			continue
 		}
-		path := a.name + "." + field.name
 		if utf8.RuneCountInString(text) > maxLength {
 			invalid.add(path, "Value greater than %d not allowed", maxLength)
 			continue
@@ -202,7 +240,7 @@ func (a attribute) validate(values map[string]any, invalid *validationError) {
 func (a attribute) describe() map[string]any {
 	out := map[string]any{"type": string(a.kind)}
 	switch a.kind {
-	case addressKind, fileKind:
+	case addressKind, fileKind, networkKind:
 		out["type"] = "string"
 	case objectKind:
 		properties := map[string]any{}

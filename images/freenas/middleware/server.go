@@ -1,6 +1,7 @@
 // Package middleware doubles middlewared, the daemon of TrueNAS CORE 13.0 that
 // owns the configuration database and renders every file in /etc: the parts
-// that the host name, the log, the clock, the init tasks and detection need.
+// that the host name, the network, the log, the clock, the init tasks and
+// detection need.
 package middleware
 
 import (
@@ -14,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -34,7 +36,9 @@ type Options struct {
 	// AskTime says whether an NTP server answers, the package's AskTime in a
 	// guest; without it none does.
 	AskTime func(address string) bool
-	Log     *slog.Logger
+	// Stack is the network beneath; without it what needs one fails.
+	Stack Stack
+	Log   *slog.Logger
 }
 
 // Server is a middlewared.
@@ -46,6 +50,15 @@ type Server struct {
 	// writing is held over a read-modify-write of the database and what is
 	// rendered from it.
 	writing sync.Mutex
+	// resolving is held while resolv.conf is rendered.
+	resolving sync.Mutex
+	// pending are the interfaces before the first change that is not checked in,
+	// nil for none. A restart forgets them, as the real one's does.
+	pending   *[]nic
+	timer     *time.Timer
+	timerEnds time.Time
+	// vlans are those that were made, as the kernel's are not asked for.
+	vlans map[string]vlan
 }
 
 // New opens the database, making it with the defaults of a new installation.
@@ -54,7 +67,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{options: options, store: store, jobs: newJobs()}
+	s := &Server{options: options, store: store, jobs: newJobs(), vlans: map[string]vlan{}}
 	s.methods = s.table()
 	return s, nil
 }
@@ -88,6 +101,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	cancel() // ends the sessions, which hijacked their connections
 	sessions.Wait()
+	s.writing.Lock()
+	s.stopTimer()
+	s.writing.Unlock()
 	return errors.Join(ignoreClosed(err), s.store.db.Close())
 }
 

@@ -72,9 +72,9 @@ func openStore(ctx context.Context, path string) (*store, error) {
 	}
 	db.SetMaxOpenConns(1) // one writer; the middleware, too, writes from one thread
 	var present int
-	err = db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE name IN ('network_globalconfiguration', 'tasks_initshutdown', 'system_advanced', 'system_settings', 'system_ntpserver')`).Scan(&present)
-	if err == nil && present < 5 {
-		_, err = db.ExecContext(ctx, tables)
+	err = db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE name IN ('network_globalconfiguration', 'tasks_initshutdown', 'system_advanced', 'system_settings', 'system_ntpserver', 'network_staticroute')`).Scan(&present)
+	if err == nil && present < 6 {
+		_, err = db.ExecContext(ctx, tables+interfaceTables)
 	}
 	if err != nil {
 		_ = db.Close()

@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command middlewared is the double of TrueNAS CORE's middleware daemon. As
 // "middlewared factory FILE" it makes the database of a new installation when
 // an image is built.
@@ -48,7 +50,7 @@ func run() error {
 		}
 		return nil
 	}
-	server, err := middleware.New(ctx, middleware.Options{Root: "/", SetHostname: k.SetHostname, Service: service, AskTime: middleware.AskTime, Log: log})
+	server, err := middleware.New(ctx, middleware.Options{Root: "/", SetHostname: k.SetHostname, Service: service, AskTime: middleware.AskTime, Stack: middleware.Beneath{}, Log: log})
 	if err != nil {
 		return err
 	}
