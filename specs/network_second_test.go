@@ -15,8 +15,8 @@ import (
 	"innkeeper/harness/lab"
 )
 
-// smallMTU leaves room for a tag and a tunnel, and is no system's own choice.
-const smallMTU = 1400
+// smallMTU is the least that TrueNAS takes, and no system's own choice.
+const smallMTU = 1492
 
 // secondCard are the specs of a second card and the VLAN on it, once they are
 // as chosen.

@@ -30,7 +30,7 @@ var System = system.System{
 		DiskMiB: 768,
 		Trimmed: []string{
 			"FreeBSD kernel and base system, ZFS boot environments and pools",
-			"the middleware but for the network configuration's names and resolvers, syslog, time zone, NTP servers, init tasks and identity",
+			"the middleware but for the network configuration, interfaces and VLANs, static routes, syslog, time zone, NTP servers, init tasks and identity",
 			"web interface, sharing services; of syslog-ng's many files three; certificate authorities",
 			"ssh is on from the start, with the lab's key",
 		},
@@ -74,6 +74,7 @@ var System = system.System{
 		},
 		// /etc/resolv.conf is not here: the DHCP client, too, has it written.
 		HostnameFiles: []string{"/data/freenas-v1.db", "/etc/hosts", "/etc/rc.conf.freenas"},
+		Network:       system.Network{Managed: true, IPv6: true, Lookup: system.NSS()},
 		Logging: system.Logging{
 			Write:    system.Logger(),
 			Formats:  map[string]string{"udp": "rfc3164", "tcp": "rfc3164"},

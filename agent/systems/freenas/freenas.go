@@ -12,6 +12,7 @@ import (
 	"innkeeper/agent/systems/clock"
 	"innkeeper/agent/systems/hostname"
 	"innkeeper/agent/systems/logging"
+	"innkeeper/agent/systems/network"
 	"innkeeper/agent/systems/section"
 	"innkeeper/agent/systems/system"
 )
@@ -33,6 +34,7 @@ func (s System) Sections() map[string]section.Section {
 	return map[string]section.Section{
 		"hostname": hostname.Middleware(middleware.Socket),
 		"logging":  logging.FreeNAS(middleware.Socket),
+		"network":  network.FreeNAS(middleware.Socket),
 		"time":     clock.FreeNAS(middleware.Socket, s.Layout().StateDir+"/own-time-servers"),
 	}
 }
