@@ -65,3 +65,21 @@ func (k *Key) clearsign(text []byte) ([]byte, error) {
 	}
 	return append(b.Bytes(), '\n'), nil
 }
+
+// detached is the signature of data alone, not armored.
+func (k *Key) detached(data []byte) ([]byte, error) {
+	var b bytes.Buffer
+	if err := openpgp.DetachSign(&b, k.entity, bytes.NewReader(data), k.config); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// armoredSignature is the signature of data alone, armored.
+func (k *Key) armoredSignature(data []byte) ([]byte, error) {
+	var b bytes.Buffer
+	if err := openpgp.ArmoredDetachSign(&b, k.entity, bytes.NewReader(data), k.config); err != nil {
+		return nil, err
+	}
+	return append(b.Bytes(), '\n'), nil
+}
