@@ -92,6 +92,15 @@ reg "$version" ProductName REG_SZ 'Windows Server 2022 Standard'
 reg "$version" DisplayVersion REG_SZ 21H2
 reg "$version" InstallationType REG_SZ 'Server Core'
 reg 'HKLM\SYSTEM\CurrentControlSet\Control\ProductOptions' ProductType REG_SZ ServerNT
+# Wine's 10 s for a service to come up are too few for an emulated machine.
+reg 'HKLM\SYSTEM\CurrentControlSet\Control' ServicesPipeTimeout REG_DWORD 120000
+# A Windows fresh from the medium, in no domain: its time service waits to be
+# asked for.
+zone='HKLM\SYSTEM\CurrentControlSet\Control\TimeZoneInformation'
+reg "$zone" TimeZoneKeyName REG_SZ UTC
+reg 'HKLM\SYSTEM\CurrentControlSet\Services\W32Time\Parameters' NtpServer REG_SZ 'time.windows.com,0x8'
+reg 'HKLM\SYSTEM\CurrentControlSet\Services\W32Time\Parameters' Type REG_SZ NTP
+run sc.exe create W32Time binPath= 'C:\windows\system32\w32tm.exe service' start= demand DisplayName= 'Windows Time'
 # Every start would look for Linux desktop menus to fill.
 run reg.exe delete 'HKLM\Software\Microsoft\Windows\CurrentVersion\RunServices' /f
 # Services that nothing here asks for would start with every boot: on demand.
@@ -116,7 +125,9 @@ for name in $refused; do
 	ln -f $stubs/absent.exe "system32/$name.exe"
 done
 ln -f $stubs/absent.exe system32/WindowsPowerShell/v1.0/powershell.exe
-ln -f $stubs/shutdown.exe system32/shutdown.exe
+for name in shutdown tzutil w32tm; do
+	ln -f $stubs/$name.exe system32/$name.exe
+done
 mkdir -p '../Program Files/guestd/plugins' ../ProgramData/guestd
 
 # --- Starting ---------------------------------------------------------------

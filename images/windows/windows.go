@@ -29,7 +29,7 @@ var System = system.System{
 	MemoryMiB: 512,
 	Lookalike: system.Recipe{
 		GOOS: "windows", GOARCH: "amd64",
-		Underneath: "Wine 10.0 on Debian 13 userland and Linux kernel, double of shutdown.exe",
+		Underneath: "Wine 10.0 on Debian 13 userland and Linux kernel, doubles of shutdown, tzutil and w32tm with its service",
 		Packages: []string{
 			"binutils", "libwine=" + wine, "udhcpc", "wine64=" + wine,
 		},
@@ -47,6 +47,8 @@ var System = system.System{
 			{Package: doubles + "absent", Path: programs + "absent.exe", GOOS: "windows"},
 			{Package: doubles + "exitcode", Path: programs + "exitcode.exe", GOOS: "windows"},
 			{Package: doubles + "shutdown", Path: programs + "shutdown.exe", GOOS: "windows"},
+			{Package: doubles + "tzutil", Path: programs + "tzutil.exe", GOOS: "windows"},
+			{Package: doubles + "w32tm", Path: programs + "w32tm.exe", GOOS: "windows"},
 		},
 		Trimmed: []string{
 			"Wine's graphics, sound, browser, desktop programs and their Linux libraries",
@@ -113,6 +115,15 @@ var System = system.System{
 			},
 		},
 		HostnameState: []string{"reg", "query", `HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters`},
+		Time: system.Time{
+			Zone:         []string{"tzutil", "/g"},
+			Names:        map[string]string{"Asia/Kolkata": "India Standard Time", "Pacific/Marquesas": "Marquesas Standard Time"},
+			SetZone:      []string{"tzutil", "/s", "{{zone}}"},
+			Offset:       []string{"w32tm", "/tz"},
+			OffsetFormat: "Bias: %dmin (UTC=LocalTime+Bias)",
+			Follows:      []string{"reg", "query", `HKLM\SYSTEM\CurrentControlSet\Services\W32Time\Parameters`, "/v", "NtpServer"},
+			Files:        []string{"/etc/localtime"}, // of the Debian beneath
+		},
 		Service: system.Check{
 			Title:   "the service manager's word on guestd",
 			Command: []string{"sc", "query", "guestd"},

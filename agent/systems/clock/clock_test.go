@@ -21,6 +21,7 @@ var machines = map[string]func(*testing.T) *machine{
 	"openfiler":          openfiler,
 	"pfsense":            pfsense,
 	"freenas":            freenas,
+	"windows":            windows,
 }
 
 func encode(t *testing.T, v state.Time) json.RawMessage {

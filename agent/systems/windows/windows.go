@@ -6,7 +6,9 @@ import (
 
 	"innkeeper/agent/guest"
 	"innkeeper/agent/mechanisms/computername"
+	"innkeeper/agent/mechanisms/w32time"
 	"innkeeper/agent/service"
+	"innkeeper/agent/systems/clock"
 	"innkeeper/agent/systems/hostname"
 	"innkeeper/agent/systems/section"
 	"innkeeper/agent/systems/system"
@@ -32,9 +34,10 @@ func (System) Layout() system.Layout {
 }
 
 // Sections implements system.System.
-func (System) Sections() map[string]section.Section {
+func (s System) Sections() map[string]section.Section {
 	return map[string]section.Section{
 		"hostname": hostname.Windows(computername.Local()),
+		"time":     clock.Windows(w32time.Local(computername.Local()), s.Layout().StateDir+`\own-time-servers`),
 	}
 }
 

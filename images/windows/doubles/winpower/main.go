@@ -4,6 +4,7 @@
 // what the double of shutdown.exe asks for: a restart or power off after a
 // delay, or its abortion. A request is one line in the file "request" of its
 // folder; while a shutdown is on its way, the file "pending" lies beside it.
+// By the file "clock" the double of Windows Time has it set the clock.
 package main
 
 import (
@@ -13,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,7 +28,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, os.Interrupt)
 	defer stop()
-	if err := serve(ctx, *requests, perform); err != nil {
+	if err := serve(ctx, *requests, machine{perform, moveClock}); err != nil {
 		fmt.Fprintln(os.Stderr, "winpower:", err)
 		os.Exit(1)
 	}
@@ -39,4 +41,13 @@ func perform(action string) error {
 		return fmt.Errorf("%s: %w: %s", action, err, out)
 	}
 	return nil
+}
+
+// moveClock sets the clock forward, or back by less than nothing.
+func moveClock(by time.Duration) error {
+	at, err := unix.TimeToTimespec(time.Now().Add(by))
+	if err != nil {
+		return err
+	}
+	return unix.ClockSettime(unix.CLOCK_REALTIME, &at)
 }

@@ -17,8 +17,14 @@ import (
 	"innkeeper/images/windows/appears"
 )
 
+// machine is what requests are carried out on.
+type machine struct {
+	perform   func(action string) error
+	moveClock func(by time.Duration) error
+}
+
 // serve carries out requests until ctx ends or a shutdown has been begun.
-func serve(ctx context.Context, dir string, perform func(action string) error) error {
+func serve(ctx context.Context, dir string, m machine) error {
 	w, err := appears.New(dir)
 	if err != nil {
 		return err
@@ -43,7 +49,14 @@ func serve(ctx context.Context, dir string, perform func(action string) error) e
 	var timer <-chan time.Time
 	var action string
 	for {
-		r, ok, err := take(filepath.Join(dir, "request"))
+		if by, ok, err := take(filepath.Join(dir, "clock"), parseMove); err != nil {
+			slog.Error("refused", "reason", err)
+		} else if ok {
+			if err := m.moveClock(by); err != nil {
+				slog.Error("set the clock", "reason", err)
+			}
+		}
+		r, ok, err := take(filepath.Join(dir, "request"), parse)
 		switch {
 		case err != nil:
 			slog.Error("refused", "reason", err)
@@ -60,7 +73,7 @@ func serve(ctx context.Context, dir string, perform func(action string) error) e
 		}
 		select {
 		case <-timer:
-			return perform(action)
+			return m.perform(action)
 		case <-woken:
 		case err := <-failed:
 			failed <- err
@@ -77,20 +90,33 @@ type request struct {
 	delay  time.Duration
 }
 
-// take reads and removes the request, if there is one.
-func take(file string) (request, bool, error) {
+// take reads and removes what is asked for in a file, if there is one.
+func take[T any](file string, parse func(line string) (T, error)) (asked T, ok bool, err error) {
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return request{}, false, nil
+		return asked, false, nil
 	}
 	if err != nil {
-		return request{}, false, err
+		return asked, false, err
 	}
 	if err := os.Remove(file); err != nil {
-		return request{}, false, err
+		return asked, false, err
 	}
-	r, err := parse(string(data))
-	return r, err == nil, err
+	asked, err = parse(string(data))
+	return asked, err == nil, err
+}
+
+// furthest is the furthest that Windows Time moves a clock, MaxPosPhaseCorrection
+// and MaxNegPhaseCorrection of a machine that is in no domain.
+const furthest = 54000 * time.Second
+
+// parseMove reads how far to move the clock, like "-1.5s".
+func parseMove(line string) (time.Duration, error) {
+	by, err := time.ParseDuration(strings.TrimSpace(line))
+	if err != nil || by.Abs() > furthest {
+		return 0, fmt.Errorf("%q is not a time to move the clock by, up to %v", line, furthest)
+	}
+	return by, nil
 }
 
 // longest is the longest delay that shutdown.exe takes: ten years.

@@ -16,7 +16,11 @@ import (
 // ask hands a request over as the double of shutdown.exe does.
 func ask(t *testing.T, dir, line string) {
 	t.Helper()
-	file := filepath.Join(dir, "request")
+	hand(t, filepath.Join(dir, "request"), line)
+}
+
+func hand(t *testing.T, file, line string) {
+	t.Helper()
 	if err := os.WriteFile(file+".new", []byte(line+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +35,7 @@ func TestServePerforms(t *testing.T) {
 	done := make(chan error, 1)
 	performed := make(chan string, 1)
 	go func() {
-		done <- serve(t.Context(), dir, func(action string) error { performed <- action; return errors.New("told") })
+		done <- serve(t.Context(), dir, machine{perform: func(action string) error { performed <- action; return errors.New("told") }})
 	}()
 	await(t, dir, "request", false)
 	ask(t, dir, "reboot 0")
@@ -48,12 +52,32 @@ func TestServeAborts(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- serve(ctx, dir, func(action string) error { t.Errorf("performed %s", action); return nil })
+		done <- serve(ctx, dir, machine{perform: func(action string) error { t.Errorf("performed %s", action); return nil }})
 	}()
 	ask(t, dir, "poweroff 3600")
 	await(t, dir, "pending", true)
 	ask(t, dir, "abort 0")
 	await(t, dir, "pending", false)
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestServeMovesTheClock(t *testing.T) {
+	dir := t.TempDir()
+	hand(t, filepath.Join(dir, "clock"), "16h")
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	moved := make(chan time.Duration, 1)
+	go func() {
+		done <- serve(ctx, dir, machine{moveClock: func(by time.Duration) error { moved <- by; return nil }})
+	}()
+	await(t, dir, "clock", false)
+	hand(t, filepath.Join(dir, "clock"), "-1m0.5s")
+	if by := <-moved; by != -60500*time.Millisecond {
+		t.Errorf("moved by %v", by)
+	}
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
