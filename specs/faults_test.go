@@ -14,6 +14,7 @@ import (
 
 	"innkeeper/agent/state"
 	"innkeeper/harness/guest"
+	"innkeeper/harness/lab"
 )
 
 var _ = Describe("a machine with a fault", Label("fault"), func() {
@@ -107,8 +108,10 @@ var _ = Describe("a machine with a fault", Label("fault"), func() {
 		clock := readClock(ctx)
 		// With a server's help the systems that have a time service would have
 		// it right at once.
-		column.Lab.NTP().Silence(true)
-		DeferCleanup(column.Lab.NTP().Silence, false)
+		for _, server := range []*lab.NTPServer{column.Lab.NTP(), column.Lab.Clock()} {
+			server.Silence(true)
+			DeferCleanup(server.Silence, false)
+		}
 		DeferCleanup(clock.putRight)
 
 		for _, years := range []int{10, -10} {

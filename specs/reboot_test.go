@@ -34,10 +34,14 @@ var _ = Describe("after a reboot", Ordered, Label("reboot"), func() {
 			sections["time"] = clock
 		}
 		if sys().Tools.Network.Managed {
-			sections["network"] = state.Network{Interfaces: []state.Interface{card(kept)}}
-			if sys().Tools.Network.OneAddress {
-				sections["network"] = alone()
+			chosen := state.Network{Interfaces: []state.Interface{card(kept)}}
+			if sys().Tools.Network.OneLease {
+				chosen.Interfaces = append(chosen.Interfaces, state.Interface{MAC: column.Lab.MAC(1), Addresses: []string{within(lab.Second, 10)}})
 			}
+			if sys().Tools.Network.OneAddress {
+				chosen = alone()
+			}
+			sections["network"] = chosen
 		}
 		for section, is := range agent.settle(ctx, agent.choose(ctx, sections)).Sections {
 			Expect(is.Status).To(Equal(state.InSync), "%s: %s", section, is.Message)

@@ -74,7 +74,7 @@ var System = system.System{
 		},
 		// /etc/resolv.conf is not here: the DHCP client, too, has it written.
 		HostnameFiles: []string{"/data/freenas-v1.db", "/etc/hosts", "/etc/rc.conf.freenas"},
-		Network:       system.Network{Managed: true, IPv6: true, Lookup: system.NSS()},
+		Network:       system.Network{Managed: true, OneLease: true, IPv6: true, Lookup: system.NSS()},
 		Logging: system.Logging{
 			Write:    system.Logger(),
 			Formats:  map[string]string{"udp": "rfc3164", "tcp": "rfc3164"},

@@ -7,6 +7,9 @@ type Network struct {
 	// OneAddress says that an interface has DHCP or one IPv4 address there, a
 	// gateway and an MTU, and that nothing else can be chosen but name servers.
 	OneAddress bool
+	// OneLease says that one interface at most has DHCP there once any is
+	// configured, so that a document names the others, too.
+	OneLease bool
 	// IPv6 says that it can be chosen there.
 	IPv6 bool
 	// Lookup prints the addresses of the name {{name}} as the system's own
