@@ -160,17 +160,11 @@ func (s *Server) taskUpdate(ctx context.Context, params []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	merged := map[string]any{}
-	for _, field := range old {
-		merged[field.Key] = field.Value
-	}
-	for name, value := range data {
-		merged[name] = value
-	}
-	if err := validateTask(taskUpdate, merged); err != nil {
+	all := merged(old, data)
+	if err := validateTask(taskUpdate, all); err != nil {
 		return nil, err
 	}
-	names, values := taskRow(merged)
+	names, values := taskRow(all)
 	if err := s.store.update(ctx, taskTable, "ini_", id, names, values); err != nil {
 		return nil, err
 	}
