@@ -127,3 +127,14 @@ func TestServeNeedsItsFolder(t *testing.T) {
 		t.Error("watches a folder that is not there")
 	}
 }
+
+func FuzzParseMove(f *testing.F) {
+	f.Add("-1m0.5s\n")
+	f.Add("15h0m1s")
+	f.Fuzz(func(t *testing.T, line string) {
+		by, err := parseMove(line)
+		if err == nil && by.Abs() > furthest {
+			t.Fatalf("%q moves the clock by %v", line, by)
+		}
+	})
+}
