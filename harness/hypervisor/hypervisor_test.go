@@ -156,12 +156,17 @@ func TestAGuestCanBeLookedAt(t *testing.T) {
 func TestABootThatIsCancelledLeavesNothing(t *testing.T) {
 	b := newBench(t, counting())
 	m, plugged := b.machine(t, "x", b.base)
-	ctx, cancel := context.WithCancelCause(t.Context())
+	limited, stop := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer stop()
+	ctx, cancel := context.WithCancelCause(limited)
 	enough := errors.New("enough")
 	var cancelling sync.WaitGroup
 	cancelling.Go(func() {
-		<-plugged // QEMU is there, libvirt is still busy with it
-		cancel(enough)
+		select {
+		case <-plugged: // QEMU is there, libvirt is still busy with it
+			cancel(enough)
+		case <-ctx.Done():
+		}
 	})
 	d, err := b.host.Boot(ctx, m)
 	cancelling.Wait()
