@@ -13,11 +13,9 @@ import (
 	"innkeeper/images/freenas/ddp"
 )
 
-const advancedTable = "system_advanced"
-
-// advancedColumns are the fields of system.advanced (plugins/system.py of
+// advancedTable has the fields of system.advanced (plugins/system.py of
 // 13.0) without the passwords of disks that encrypt themselves.
-var advancedColumns = []column{
+var advancedTable = table{name: "system_advanced", prefix: "adv_", columns: []column{
 	{"id", integerKind},
 	{"consolemenu", boolKind},
 	{"serialconsole", boolKind},
@@ -42,7 +40,7 @@ var advancedColumns = []column{
 	{"syslog_transport", stringKind},
 	{"syslog_tls_certificate", integerKind},
 	{"syslog_tls_certificate_authority", integerKind},
-}
+}}
 
 // syslogFields are those after whose change syslog-ng is started anew; no
 // other is built here.
@@ -82,20 +80,12 @@ var advancedUpdate = attribute{name: "system_advanced_update", kind: objectKind,
 // advancedConfig is system.advanced.config: the row, with the level and the
 // user in capitals, which the database has in small letters.
 func (s *Server) advancedConfig(ctx context.Context) (ddp.Record, error) {
-	rows, err := s.store.query(ctx, advancedTable, "adv_", advancedColumns)
+	config, err := s.store.single(ctx, advancedTable)
 	if err != nil {
 		return nil, err
 	}
-	if len(rows) == 0 {
-		return nil, fmt.Errorf("%s has no row", advancedTable)
-	}
-	var config ddp.Record
-	for i, c := range advancedColumns {
-		value := rows[0][i]
-		if c.name == "sysloglevel" || c.name == "sed_user" {
-			value = strings.ToUpper(text(value))
-		}
-		config = append(config, ddp.Field{Key: c.name, Value: value})
+	for _, word := range []string{"sysloglevel", "sed_user"} {
+		config = config.With(word, strings.ToUpper(get(config, word)))
 	}
 	return config, nil
 }
@@ -121,7 +111,7 @@ func (s *Server) advancedUpdateMethod(ctx context.Context, params []any) (any, e
 	}
 	var names []string
 	var values []any
-	for _, c := range advancedColumns {
+	for _, c := range advancedTable.columns {
 		value, ok := changed[c.name]
 		switch {
 		case !ok:
@@ -133,7 +123,7 @@ func (s *Server) advancedUpdateMethod(ctx context.Context, params []any) (any, e
 		}
 		names, values = append(names, c.name), append(values, value)
 	}
-	if err := s.store.update(ctx, advancedTable, "adv_", 1, names, values); err != nil {
+	if err := s.store.update(ctx, advancedTable, 1, names, values); err != nil {
 		return nil, err
 	}
 	config, err := s.advancedConfig(ctx)

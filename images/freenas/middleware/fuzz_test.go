@@ -62,7 +62,7 @@ func FuzzCall(f *testing.F) {
 		_, errNetwork := s.networkConfig(ctx)
 		_, errAdvanced := s.advancedConfig(ctx)
 		_, errGeneral := s.generalConfig(ctx)
-		_, errNTP := s.ntpServers(ctx)
+		_, errNTP := s.store.records(ctx, ntpTable)
 		if err := errors.Join(errNetwork, errAdvanced, errGeneral, errNTP); err != nil {
 			t.Fatalf("after %s(%s, %s): %v", method, first, second, err)
 		}

@@ -14,12 +14,10 @@ import (
 	"innkeeper/images/freenas/ddp"
 )
 
-const generalTable = "system_settings"
-
-// generalColumns are the fields of system.general that are the table's as they
+// generalTable has the fields of system.general that are the table's as they
 // stand (plugins/system.py of 13.0); of the web interface's only those without
 // its certificate.
-var generalColumns = []column{
+var generalTable = table{name: "system_settings", prefix: "stg_", columns: []column{
 	{"id", integerKind},
 	{"guiaddress", stringKind},
 	{"guiv6address", stringKind},
@@ -31,7 +29,7 @@ var generalColumns = []column{
 	{"timezone", stringKind},
 	{"wizardshown", boolKind},
 	{"guihttpsprotocols", stringKind},
-}
+}}
 
 var generalUpdate = attribute{name: "general_settings", kind: objectKind, fields: []attribute{
 	{name: "ui_certificate", kind: integerKind, null: true},
@@ -53,29 +51,22 @@ var generalUpdate = attribute{name: "general_settings", kind: objectKind, fields
 // generalConfig is system.general.config: the row, whose columns gui... are
 // called ui_....
 func (s *Server) generalConfig(ctx context.Context) (ddp.Record, error) {
-	rows, err := s.store.query(ctx, generalTable, "stg_", generalColumns)
+	config, err := s.store.single(ctx, generalTable)
 	if err != nil {
 		return nil, err
 	}
-	if len(rows) == 0 {
-		return nil, fmt.Errorf("%s has no row", generalTable)
-	}
-	var config ddp.Record
-	for i, c := range generalColumns {
-		value := rows[0][i]
-		switch c.name {
+	for i, field := range config {
+		switch field.Key {
 		case "guiaddress", "guiv6address", "guihttpsprotocols":
 			list := []string{}
-			if err := json.Unmarshal([]byte(text(value)), &list); err != nil {
-				return nil, fmt.Errorf("read %s: %s: %w", generalTable, c.name, err)
+			if err := json.Unmarshal([]byte(text(field.Value)), &list); err != nil {
+				return nil, fmt.Errorf("read %s: %s: %w", generalTable.name, field.Key, err)
 			}
-			value = list
+			config[i].Value = list
 		}
-		name := c.name
-		if rest, ok := strings.CutPrefix(name, "gui"); ok {
-			name = "ui_" + rest
+		if rest, ok := strings.CutPrefix(field.Key, "gui"); ok {
+			config[i].Key = "ui_" + rest
 		}
-		config = append(config, ddp.Field{Key: name, Value: value})
 	}
 	return config, nil
 }
@@ -114,7 +105,7 @@ func (s *Server) generalUpdateMethod(ctx context.Context, params []any) (any, er
 			return nil, callError{errFault, "lookalike: a change of " + name + " is not built"}
 		}
 	}
-	if err := s.store.update(ctx, generalTable, "stg_", 1, []string{"timezone"}, []any{zone}); err != nil {
+	if err := s.store.update(ctx, generalTable, 1, []string{"timezone"}, []any{zone}); err != nil {
 		return nil, err
 	}
 	if zone != get(old, "timezone") {

@@ -3,24 +3,24 @@ package middleware
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
-
-	"innkeeper/images/freenas/ddp"
 )
 
-const taskTable = "tasks_initshutdown"
-
-var taskColumns = []column{
-	{"id", integerKind},
-	{"type", stringKind},
-	{"command", stringKind},
-	{"script", stringKind},
-	{"when", stringKind},
-	{"enabled", boolKind},
-	{"timeout", integerKind},
-	{"comment", stringKind},
-	{"script_text", stringKind},
+// taskTable has type and when in lower case; the API shows them in upper case.
+var taskTable = table{
+	name: "tasks_initshutdown", prefix: "ini_", thing: "InitShutdownScript",
+	shown: words(strings.ToUpper, "type", "when"), kept: words(strings.ToLower, "type", "when"),
+	columns: []column{
+		{"id", integerKind},
+		{"type", stringKind},
+		{"command", stringKind},
+		{"script", stringKind},
+		{"when", stringKind},
+		{"enabled", boolKind},
+		{"timeout", integerKind},
+		{"comment", stringKind},
+		{"script_text", stringKind},
+	},
 }
 
 // taskSchema is the attributes of create; update has the same under its own
@@ -43,37 +43,6 @@ var (
 	taskUpdate = taskSchema("init_shutdown_script_update")
 )
 
-// tasks are all rows, type and when in upper case as the API shows them.
-func (s *Server) tasks(ctx context.Context) ([]ddp.Record, error) {
-	rows, err := s.store.query(ctx, taskTable, "ini_", taskColumns)
-	if err != nil {
-		return nil, err
-	}
-	records := make([]ddp.Record, len(rows))
-	for r, row := range rows {
-		for i, c := range taskColumns {
-			value := row[i]
-			if c.name == "type" || c.name == "when" {
-				value = strings.ToUpper(text(value))
-			}
-			records[r] = append(records[r], ddp.Field{Key: c.name, Value: value})
-		}
-	}
-	return records, nil
-}
-
-func (s *Server) taskQuery(ctx context.Context, params []any) (any, error) {
-	filters, options, err := queryParams(params)
-	if err != nil {
-		return nil, err
-	}
-	records, err := s.tasks(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return filterList(records, filters, options)
-}
-
 // queryParams are the arguments of every query method.
 func queryParams(params []any) (filters []any, options map[string]any, err error) {
 	if len(params) > 0 {
@@ -91,28 +60,12 @@ func queryParams(params []any) (filters []any, options map[string]any, err error
 	return filters, options, nil
 }
 
-// task finds one row.
-func (s *Server) task(ctx context.Context, id int) (ddp.Record, error) {
-	records, err := s.tasks(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, record := range records {
-		if value, _ := record.Get("id"); value == id {
-			return record, nil
-		}
-	}
-	return nil, &validationError{alone: true, fields: []invalidField{
-		{"None", fmt.Sprintf("InitShutdownScript %d does not exist", id), errNoEntry},
-	}}
-}
-
 func (s *Server) taskGet(ctx context.Context, params []any) (any, error) {
 	id, err := identifier(params[0])
 	if err != nil {
 		return nil, err
 	}
-	return s.task(ctx, id)
+	return s.store.record(ctx, taskTable, id)
 }
 
 func identifier(value any) (int, error) {
@@ -137,12 +90,12 @@ func (s *Server) taskCreate(ctx context.Context, params []any) (any, error) {
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	names, values := taskRow(data)
-	id, err := s.store.insert(ctx, taskTable, "ini_", names, values)
+	names, values := taskTable.row(data)
+	id, err := s.store.insert(ctx, taskTable, names, values)
 	if err != nil {
 		return nil, err
 	}
-	return s.task(ctx, id)
+	return s.store.record(ctx, taskTable, id)
 }
 
 func (s *Server) taskUpdate(ctx context.Context, params []any) (any, error) {
@@ -156,7 +109,7 @@ func (s *Server) taskUpdate(ctx context.Context, params []any) (any, error) {
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	old, err := s.task(ctx, id)
+	old, err := s.store.record(ctx, taskTable, id)
 	if err != nil {
 		return nil, err
 	}
@@ -164,11 +117,11 @@ func (s *Server) taskUpdate(ctx context.Context, params []any) (any, error) {
 	if err := validateTask(taskUpdate, all); err != nil {
 		return nil, err
 	}
-	names, values := taskRow(all)
-	if err := s.store.update(ctx, taskTable, "ini_", id, names, values); err != nil {
+	names, values := taskTable.row(all)
+	if err := s.store.update(ctx, taskTable, id, names, values); err != nil {
 		return nil, err
 	}
-	return s.task(ctx, id)
+	return s.store.record(ctx, taskTable, id)
 }
 
 // taskDelete answers true whether or not the row was there, as datastore.delete.
@@ -205,19 +158,6 @@ func validateTask(schema attribute, data map[string]any) error {
 	}
 	data["command"], data["script"], data["script_text"] = "", script, body
 	return invalid.orNil()
-}
-
-// taskRow is the columns without id; the database has type and when in lower
-// case.
-func taskRow(data map[string]any) (names []string, values []any) {
-	for _, c := range taskColumns[1:] {
-		value := data[c.name]
-		if c.name == "type" || c.name == "when" {
-			value = strings.ToLower(text(value))
-		}
-		names, values = append(names, c.name), append(values, value)
-	}
-	return names, values
 }
 
 // raw encodes what cannot fail to encode.

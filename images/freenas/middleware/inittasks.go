@@ -20,7 +20,7 @@ func (s *Server) executeInitTasks(ctx context.Context, params []any) (any, error
 	if !ok {
 		return nil, schemaError{"when", "Not a string"}
 	}
-	records, err := s.tasks(ctx)
+	records, err := s.store.records(ctx, taskTable)
 	if err != nil {
 		return nil, err
 	}

@@ -27,8 +27,8 @@ type method struct {
 	run                      func(context.Context, []any) (any, error)
 }
 
-// table is every method of this double.
-func (s *Server) table() map[string]method {
+// api is every method of this double.
+func (s *Server) api() map[string]method {
 	return map[string]method{
 		"core.ping":                       {run: func(context.Context, []any) (any, error) { return "pong", nil }},
 		"core.get_methods":                {accepted: 1, run: s.getMethods},
@@ -44,7 +44,7 @@ func (s *Server) table() map[string]method {
 		"system.general.config":           {run: func(ctx context.Context, _ []any) (any, error) { return s.generalConfig(ctx) }},
 		"system.general.update":           {required: 1, accepted: 1, schema: []attribute{generalUpdate}, run: s.generalUpdateMethod},
 		"system.general.timezone_choices": {run: s.timezoneChoices},
-		"system.ntpserver.query":          {accepted: 2, filterable: true, run: s.ntpQuery},
+		"system.ntpserver.query":          {accepted: 2, filterable: true, run: s.queryMethod(ntpTable)},
 		"system.ntpserver.create":         {required: 1, accepted: 1, schema: []attribute{ntpCreate}, run: s.ntpCreateMethod},
 		"system.ntpserver.update": {
 			required: 2, accepted: 2, schema: []attribute{{name: "id", kind: integerKind}, ntpUpdate}, run: s.ntpUpdateMethod,
@@ -55,7 +55,7 @@ func (s *Server) table() map[string]method {
 		"service.reload":           {required: 1, accepted: 2, schema: []attribute{{name: "service", kind: stringKind}}, run: s.serviceReload},
 		"service.start":            {required: 1, accepted: 2, schema: []attribute{{name: "service", kind: stringKind}}, run: s.serviceStart},
 		"service.restart":          {required: 1, accepted: 2, schema: []attribute{{name: "service", kind: stringKind}}, run: s.serviceRestart},
-		"initshutdownscript.query": {accepted: 2, filterable: true, run: s.taskQuery},
+		"initshutdownscript.query": {accepted: 2, filterable: true, run: s.queryMethod(taskTable)},
 		"initshutdownscript.get_instance": {
 			required: 1, accepted: 1, private: true, run: s.taskGet,
 		},
@@ -82,7 +82,7 @@ func (s *Server) table() map[string]method {
 		"interfaces.sync":               {accepted: 1, private: true, run: s.interfaceSync}, // the older name, an alias
 		"route.sync":                    {private: true, run: s.routeSyncMethod},
 		"route.system_routes":           {accepted: 2, filterable: true, run: s.systemRoutes},
-		"staticroute.query":             {accepted: 2, filterable: true, run: s.staticRouteQuery},
+		"staticroute.query":             {accepted: 2, filterable: true, run: s.queryMethod(routeTable)},
 		"staticroute.create":            {required: 1, accepted: 1, schema: []attribute{staticRouteCreate}, run: s.staticRouteCreateMethod},
 		"staticroute.delete":            {required: 1, accepted: 1, schema: []attribute{{name: "id", kind: integerKind}}, run: s.staticRouteDelete},
 		"dns.sync":                      {private: true, run: s.dnsSync},

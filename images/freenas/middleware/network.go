@@ -48,9 +48,7 @@ var networkUpdate = attribute{name: "global_configuration_update", kind: objectK
 	{name: "hosts", kind: stringKind},
 }}
 
-const networkTable = "network_globalconfiguration"
-
-var networkColumns = []column{
+var networkTable = table{name: "network_globalconfiguration", prefix: "gc_", columns: []column{
 	{"id", integerKind},
 	{"hostname", stringKind},
 	{"domain", stringKind},
@@ -65,33 +63,23 @@ var networkColumns = []column{
 	{"hosts", stringKind},
 	{"domains", stringKind},
 	{"service_announcement", stringKind},
-}
+}}
 
 // networkConfig is network.configuration.config: the row, its lists split,
 // and hostname_local, which is computed.
 func (s *Server) networkConfig(ctx context.Context) (ddp.Record, error) {
-	rows, err := s.store.query(ctx, networkTable, "gc_", networkColumns)
+	config, err := s.store.single(ctx, networkTable)
 	if err != nil {
 		return nil, err
 	}
-	if len(rows) == 0 {
-		return nil, fmt.Errorf("%s has no row", networkTable)
+	for _, list := range []string{"netwait_ip", "domains"} {
+		config = config.With(list, append([]string{}, strings.Fields(get(config, list))...))
 	}
-	var config ddp.Record
-	for i, c := range networkColumns {
-		value := rows[0][i]
-		switch c.name {
-		case "netwait_ip", "domains":
-			value = append([]string{}, strings.Fields(text(value))...)
-		case "service_announcement":
-			announced := map[string]any{}
-			if err := json.Unmarshal([]byte(text(value)), &announced); err != nil {
-				return nil, fmt.Errorf("read %s: service_announcement: %w", networkTable, err)
-			}
-			value = announced
-		}
-		config = append(config, ddp.Field{Key: c.name, Value: value})
+	announced := map[string]any{}
+	if err := json.Unmarshal([]byte(get(config, "service_announcement")), &announced); err != nil {
+		return nil, fmt.Errorf("read %s: service_announcement: %w", networkTable.name, err)
 	}
+	config = config.With("service_announcement", announced)
 	hostname, _ := config.Get("hostname")
 	return append(config, ddp.Field{Key: "hostname_local", Value: hostname}), nil
 }
@@ -137,7 +125,7 @@ func (s *Server) networkUpdateMethod(ctx context.Context, params []any) (any, er
 	}
 	var names []string
 	var values []any
-	for _, c := range networkColumns {
+	for _, c := range networkTable.columns {
 		value, ok := changed[c.name]
 		if !ok {
 			continue
@@ -154,7 +142,7 @@ func (s *Server) networkUpdateMethod(ctx context.Context, params []any) (any, er
 		}
 		names, values = append(names, c.name), append(values, value)
 	}
-	if err := s.store.update(ctx, networkTable, "gc_", 1, names, values); err != nil {
+	if err := s.store.update(ctx, networkTable, 1, names, values); err != nil {
 		return nil, err
 	}
 	config, err := s.networkConfig(ctx)

@@ -6,13 +6,9 @@ import (
 	"net"
 	"strings"
 	"time"
-
-	"innkeeper/images/freenas/ddp"
 )
 
-const ntpTable = "system_ntpserver"
-
-var ntpColumns = []column{
+var ntpTable = table{name: "system_ntpserver", prefix: "ntp_", thing: "NTPServer", columns: []column{
 	{"id", integerKind},
 	{"address", stringKind},
 	{"burst", boolKind},
@@ -20,7 +16,7 @@ var ntpColumns = []column{
 	{"prefer", boolKind},
 	{"minpoll", integerKind},
 	{"maxpoll", integerKind},
-}
+}}
 
 // ntpSchema is the attributes of create; update has the same under its own name
 // (plugins/ntp.py).
@@ -41,48 +37,6 @@ var (
 	ntpUpdate = ntpSchema("ntp_update")
 )
 
-func (s *Server) ntpServers(ctx context.Context) ([]ddp.Record, error) {
-	rows, err := s.store.query(ctx, ntpTable, "ntp_", ntpColumns)
-	if err != nil {
-		return nil, err
-	}
-	records := make([]ddp.Record, len(rows))
-	for r, row := range rows {
-		for i, c := range ntpColumns {
-			records[r] = append(records[r], ddp.Field{Key: c.name, Value: row[i]})
-		}
-	}
-	return records, nil
-}
-
-func (s *Server) ntpQuery(ctx context.Context, params []any) (any, error) {
-	filters, options, err := queryParams(params)
-	if err != nil {
-		return nil, err
-	}
-	records, err := s.ntpServers(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return filterList(records, filters, options)
-}
-
-// ntpServer finds one row.
-func (s *Server) ntpServer(ctx context.Context, id int) (ddp.Record, error) {
-	records, err := s.ntpServers(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, record := range records {
-		if value, _ := record.Get("id"); value == id {
-			return record, nil
-		}
-	}
-	return nil, &validationError{alone: true, fields: []invalidField{
-		{"None", fmt.Sprintf("NTPServer %d does not exist", id), errNoEntry},
-	}}
-}
-
 func (s *Server) ntpCreateMethod(ctx context.Context, params []any) (any, error) {
 	data, err := ntpCreate.cleanObject(params[0], false)
 	if err != nil {
@@ -93,15 +47,15 @@ func (s *Server) ntpCreateMethod(ctx context.Context, params []any) (any, error)
 	if err := s.cleanNTP("ntpserver_create", data); err != nil {
 		return nil, err
 	}
-	names, values := ntpRow(data)
-	id, err := s.store.insert(ctx, ntpTable, "ntp_", names, values)
+	names, values := ntpTable.row(data)
+	id, err := s.store.insert(ctx, ntpTable, names, values)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := s.restartNTP(ctx); err != nil {
 		return nil, err
 	}
-	return s.ntpServer(ctx, id)
+	return s.store.record(ctx, ntpTable, id)
 }
 
 func (s *Server) ntpUpdateMethod(ctx context.Context, params []any) (any, error) {
@@ -115,7 +69,7 @@ func (s *Server) ntpUpdateMethod(ctx context.Context, params []any) (any, error)
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	old, err := s.ntpServer(ctx, id)
+	old, err := s.store.record(ctx, ntpTable, id)
 	if err != nil {
 		return nil, err
 	}
@@ -123,14 +77,14 @@ func (s *Server) ntpUpdateMethod(ctx context.Context, params []any) (any, error)
 	if err := s.cleanNTP("ntpserver_update", all); err != nil {
 		return nil, err
 	}
-	names, values := ntpRow(all)
-	if err := s.store.update(ctx, ntpTable, "ntp_", id, names, values); err != nil {
+	names, values := ntpTable.row(all)
+	if err := s.store.update(ctx, ntpTable, id, names, values); err != nil {
 		return nil, err
 	}
 	if _, err := s.restartNTP(ctx); err != nil {
 		return nil, err
 	}
-	return s.ntpServer(ctx, id)
+	return s.store.record(ctx, ntpTable, id)
 }
 
 // ntpDelete answers true whether or not the row was there, as datastore.delete.
@@ -165,13 +119,6 @@ func (s *Server) cleanNTP(schema string, data map[string]any) error {
 		invalid.add(schema+".maxpoll", "Max Poll should be higher than Min Poll")
 	}
 	return invalid.orNil()
-}
-
-func ntpRow(data map[string]any) (names []string, values []any) {
-	for _, c := range ntpColumns[1:] {
-		names, values = append(names, c.name), append(values, data[c.name])
-	}
-	return names, values
 }
 
 // askTimeout is ntplib's.
@@ -213,7 +160,7 @@ func (s *Server) restartNTP(ctx context.Context) (runs bool, err error) {
 // generateNTP renders ntp.conf (etc_files/ntp.conf): all packets are ignored
 // but those of the servers and the machine's own.
 func (s *Server) generateNTP(ctx context.Context) error {
-	servers, err := s.ntpServers(ctx)
+	servers, err := s.store.records(ctx, ntpTable)
 	if err != nil {
 		return err
 	}

@@ -160,7 +160,7 @@ func (s *Server) startRouting(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rows, err := s.staticRoutes(ctx)
+	rows, err := s.store.records(ctx, routeTable)
 	if err != nil {
 		return err
 	}
@@ -204,7 +204,12 @@ func (s *Server) logRoute(err error) {
 	}
 }
 
-var staticRouteColumns = []column{{"id", integerKind}, {"destination", stringKind}, {"gateway", stringKind}, {"description", stringKind}}
+// routeTable has the description in small letters; the API shows it in capitals.
+var routeTable = table{
+	name: "network_staticroute", prefix: "sr_", thing: "StaticRoute",
+	shown: words(strings.ToUpper, "description"), kept: words(strings.ToLower, "description"),
+	columns: []column{{"id", integerKind}, {"destination", stringKind}, {"gateway", stringKind}, {"description", stringKind}},
+}
 
 func staticRouteSchema(name string) attribute {
 	return attribute{name: name, kind: objectKind, fields: []attribute{
@@ -216,47 +221,7 @@ func staticRouteSchema(name string) attribute {
 
 var staticRouteCreate = staticRouteSchema("staticroute_create")
 
-// staticRoutes are the rows; the description is told in capitals.
-func (s *Server) staticRoutes(ctx context.Context) ([]ddp.Record, error) {
-	rows, err := s.store.query(ctx, "network_staticroute", "sr_", staticRouteColumns)
-	var all []ddp.Record
-	for _, row := range rows {
-		r := ddp.Record{}
-		for i, c := range staticRouteColumns {
-			r = append(r, ddp.Field{Key: c.name, Value: row[i]})
-		}
-		all = append(all, r.With("description", strings.ToUpper(get(r, "description"))))
-	}
-	return all, err
-}
-
-func (s *Server) staticRouteQuery(ctx context.Context, params []any) (any, error) {
-	filters, options, err := queryParams(params)
-	if err != nil {
-		return nil, err
-	}
-	records, err := s.staticRoutes(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return filterList(records, filters, options)
-}
-
-func (s *Server) staticRoute(ctx context.Context, id int) (ddp.Record, error) {
-	records, err := s.staticRoutes(ctx)
-	for _, r := range records {
-		if value, _ := r.Get("id"); value == id {
-			return r, nil
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	return nil, &validationError{alone: true, fields: []invalidField{{"None", fmt.Sprintf("StaticRoute %d does not exist", id), errNoEntry}}}
-}
-
-// staticRouteCreateMethod is staticroute.create: the description is stored in
-// small letters, and all routing starts anew.
+// staticRouteCreateMethod is staticroute.create: all routing starts anew.
 func (s *Server) staticRouteCreateMethod(ctx context.Context, params []any) (any, error) {
 	data, err := staticRouteCreate.cleanObject(params[0], false)
 	if err != nil {
@@ -276,15 +241,15 @@ func (s *Server) staticRouteCreateMethod(ctx context.Context, params []any) (any
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	id, err := s.store.insert(ctx, "network_staticroute", "sr_", []string{"destination", "gateway", "description"},
-		[]any{data["destination"], data["gateway"], strings.ToLower(text(data["description"]))})
+	names, values := routeTable.row(data)
+	id, err := s.store.insert(ctx, routeTable, names, values)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.restartRouting(ctx); err != nil {
 		return nil, err
 	}
-	return s.staticRoute(ctx, id)
+	return s.store.record(ctx, routeTable, id)
 }
 
 // staticRouteDelete is staticroute.delete, which takes the route from the
@@ -296,11 +261,11 @@ func (s *Server) staticRouteDelete(ctx context.Context, params []any) (any, erro
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	row, err := s.staticRoute(ctx, id)
+	row, err := s.store.record(ctx, routeTable, id)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.store.remove(ctx, "network_staticroute", id); err != nil {
+	if err := s.store.remove(ctx, routeTable, id); err != nil {
 		return nil, err
 	}
 	to, err1 := netip.ParsePrefix(get(row, "destination"))

@@ -68,7 +68,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{options: options, store: store, jobs: newJobs(), vlans: map[string]vlan{}}
-	s.methods = s.table()
+	s.methods = s.api()
 	return s, nil
 }
 

@@ -92,12 +92,6 @@ func Factory(ctx context.Context, path string) error {
 	return s.db.Close()
 }
 
-// column is a column of a table by its name without the table's prefix.
-type column struct {
-	name string
-	kind kind
-}
-
 // query reads all rows of a table, each as values in the order of columns.
 func (s *store) query(ctx context.Context, table, prefix string, columns []column) ([][]any, error) {
 	selected := make([]string, len(columns))
@@ -161,38 +155,38 @@ func field(prefix, name string) string {
 }
 
 // update writes values into the row of that id.
-func (s *store) update(ctx context.Context, table, prefix string, id int, names []string, values []any) error {
+func (s *store) update(ctx context.Context, t table, id int, names []string, values []any) error {
 	assignments := make([]string, len(names))
 	for i, name := range names {
-		assignments[i] = field(prefix, name) + " = ?"
+		assignments[i] = field(t.prefix, name) + " = ?"
 	}
-	if _, err := s.db.ExecContext(ctx, "UPDATE "+table+" SET "+strings.Join(assignments, ", ")+" WHERE id = ?", append(values, id)...); err != nil {
-		return fmt.Errorf("write %s: %w", table, err)
+	if _, err := s.db.ExecContext(ctx, "UPDATE "+t.name+" SET "+strings.Join(assignments, ", ")+" WHERE id = ?", append(values, id)...); err != nil {
+		return fmt.Errorf("write %s: %w", t.name, err)
 	}
 	return nil
 }
 
 // insert adds a row and returns its id.
-func (s *store) insert(ctx context.Context, table, prefix string, names []string, values []any) (int, error) {
+func (s *store) insert(ctx context.Context, t table, names []string, values []any) (int, error) {
 	fields, marks := make([]string, len(names)), make([]string, len(names))
 	for i, name := range names {
-		fields[i], marks[i] = field(prefix, name), "?"
+		fields[i], marks[i] = field(t.prefix, name), "?"
 	}
-	result, err := s.db.ExecContext(ctx, "INSERT INTO "+table+" ("+strings.Join(fields, ", ")+") VALUES ("+strings.Join(marks, ", ")+")", values...)
+	result, err := s.db.ExecContext(ctx, "INSERT INTO "+t.name+" ("+strings.Join(fields, ", ")+") VALUES ("+strings.Join(marks, ", ")+")", values...)
 	if err != nil {
-		return 0, fmt.Errorf("write %s: %w", table, err)
+		return 0, fmt.Errorf("write %s: %w", t.name, err)
 	}
 	id, err := result.LastInsertId()
 	if err != nil {
-		return 0, fmt.Errorf("write %s: %w", table, err)
+		return 0, fmt.Errorf("write %s: %w", t.name, err)
 	}
 	return int(id), nil
 }
 
 // remove deletes a row; one that is not there is no error.
-func (s *store) remove(ctx context.Context, table string, id int) error {
-	if _, err := s.db.ExecContext(ctx, "DELETE FROM "+table+" WHERE id = ?", id); err != nil {
-		return fmt.Errorf("write %s: %w", table, err)
+func (s *store) remove(ctx context.Context, t table, id int) error {
+	if _, err := s.db.ExecContext(ctx, "DELETE FROM "+t.name+" WHERE id = ?", id); err != nil {
+		return fmt.Errorf("write %s: %w", t.name, err)
 	}
 	return nil
 }
