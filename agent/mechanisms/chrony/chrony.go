@@ -29,9 +29,6 @@ type Settings struct {
 	Correction string
 }
 
-// off begins a line that was switched off.
-const off = "#guestd# "
-
 // Set puts settings into the text of a configuration. While there are servers,
 // other lines that give any are switched off, so that only these are followed.
 // Of two lines makestep the later counts.
@@ -46,26 +43,12 @@ func Set(text string, s Settings) string {
 	case Slew:
 		ours += "makestep 0.1 0\n"
 	}
-	var b strings.Builder
-	for line := range strings.Lines(region.Set(text, "")) {
-		for strings.HasPrefix(line, off) {
-			line = strings.TrimPrefix(line, off)
-		}
-		if len(s.Servers) > 0 && givesServers(line) {
-			line = off + line
-		}
-		b.WriteString(line)
-	}
-	return region.Set(b.String(), ours)
+	return region.Set(region.SwitchOff(region.Set(text, ""), len(s.Servers) > 0, givesServers), ours)
 }
 
 // givesServers says whether a line names servers or a folder of files that do.
 // Directives are read without regard to case.
-func givesServers(line string) bool {
-	words := strings.Fields(line)
-	if len(words) == 0 {
-		return false
-	}
+func givesServers(words []string) bool {
 	switch strings.ToLower(words[0]) {
 	case "server", "pool", "peer", "sourcedir":
 		return true

@@ -32,8 +32,6 @@ type Settings struct {
 }
 
 const (
-	// off begins a line that was switched off.
-	off = "#guestd# "
 	// step and slew are the thresholds beyond which a clock is set at once,
 	// ntpd's own and none; without the panic threshold it does so however wrong
 	// the clock is (ntp.conf(5), tinker).
@@ -54,28 +52,13 @@ func Set(text string, s Settings) string {
 	case Slew:
 		ours += slew + "\n"
 	}
-	return region.Set(switchOff(region.Set(text, ""), len(s.Servers) > 0, givesServers), ours)
+	return region.Set(region.SwitchOff(region.Set(text, ""), len(s.Servers) > 0, givesServers), ours)
 }
 
 // SetTickers switches the lines of Tickers off while there are servers: else
 // others would set the clock at each start.
 func SetTickers(text string, s Settings) string {
-	return switchOff(text, len(s.Servers) > 0, func(words []string) bool { return words[0][0] != '#' })
-}
-
-// switchOff comments lines out that match while chosen, and no others.
-func switchOff(text string, chosen bool, match func(words []string) bool) string {
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		for strings.HasPrefix(line, off) {
-			line = strings.TrimPrefix(line, off)
-		}
-		if words := strings.Fields(line); chosen && len(words) > 0 && match(words) {
-			line = off + line
-		}
-		b.WriteString(line)
-	}
-	return b.String()
+	return region.SwitchOff(text, len(s.Servers) > 0, func(words []string) bool { return words[0][0] != '#' })
 }
 
 // clocks begins the addresses of a machine's own clocks, which are no servers.

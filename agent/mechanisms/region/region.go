@@ -1,5 +1,6 @@
 // Package region keeps lines of ours between two marks at the end of a text
-// file that belongs to somebody else, and leaves all other lines as they are.
+// file that belongs to somebody else, and comments out those of its lines that
+// ours replace.
 package region
 
 import "strings"
@@ -26,6 +27,26 @@ func Set(text, lines string) string {
 func Get(text string) string {
 	_, lines, _ := cut(text)
 	return lines
+}
+
+// off begins a line that was switched off.
+const off = "#guestd# "
+
+// SwitchOff comments out the lines that match, given as their words of which
+// there is at least one, while on is set. What an earlier call switched off is
+// as it was before where it no longer is to be.
+func SwitchOff(text string, on bool, match func(words []string) bool) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		for strings.HasPrefix(line, off) {
+			line = strings.TrimPrefix(line, off)
+		}
+		if words := strings.Fields(line); on && len(words) > 0 && match(words) {
+			line = off + line
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }
 
 // cut takes text apart at its first region. Of a region that does not end only

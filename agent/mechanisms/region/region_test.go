@@ -69,3 +69,18 @@ func FuzzSet(f *testing.F) {
 		}
 	})
 }
+
+func TestSwitchOff(t *testing.T) {
+	const text = "server a\n\n driftfile /x\n# server b\nserver c"
+	servers := func(words []string) bool { return words[0] == "server" }
+	off := region.SwitchOff(text, true, servers)
+	if want := "#guestd# server a\n\n driftfile /x\n# server b\n#guestd# server c"; off != want {
+		t.Errorf("got %q, want %q", off, want)
+	}
+	if again := region.SwitchOff(off, true, servers); again != off {
+		t.Errorf("again it made %q", again)
+	}
+	if on := region.SwitchOff(off, false, servers); on != text {
+		t.Errorf("switched on again: %q", on)
+	}
+}
