@@ -3,15 +3,14 @@ package clock_test
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"reflect"
 	"strings"
 	"testing"
 
 	"innkeeper/agent/guest"
-	"innkeeper/agent/guest/guesttest"
 	"innkeeper/agent/state"
 	"innkeeper/agent/systems/section"
+	"innkeeper/agent/systems/sectiontest"
 )
 
 var machines = map[string]func(*testing.T) *machine{
@@ -24,29 +23,14 @@ var machines = map[string]func(*testing.T) *machine{
 	"windows":            windows,
 }
 
-func encode(t *testing.T, v state.Time) json.RawMessage {
+func plan(t *testing.T, m *machine, desired state.Time) section.Plan {
 	t.Helper()
-	b, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	return sectiontest.Plan(t, m.section, m.fake, desired)
 }
 
-func plan(t *testing.T, m *machine, v state.Time) section.Plan {
+func apply(t *testing.T, m *machine, desired state.Time, p section.Plan) {
 	t.Helper()
-	p, err := m.section.Plan(t.Context(), m.fake, encode(t, v))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-func apply(t *testing.T, m *machine, v state.Time, p section.Plan) {
-	t.Helper()
-	if err := m.section.Apply(t.Context(), m.fake, encode(t, v), p); err != nil {
-		t.Fatal(err)
-	}
+	sectiontest.Apply(t, m.section, m.fake, desired, p)
 }
 
 func each(t *testing.T, do func(t *testing.T, m *machine)) {
@@ -112,42 +96,10 @@ func TestPlanApplyPlan(t *testing.T) {
 	})
 }
 
-// Whatever call the power goes at, the checkpoint brings back what was there.
 func TestRestoreAfterAPowerCutAtEveryCall(t *testing.T) {
 	each(t, func(t *testing.T, m *machine) {
-		settled := plan(t, m, m.wants)
-		if err := m.section.Restore(t.Context(), m.fake, settled.Checkpoint); err != nil {
-			t.Fatal(err)
-		}
-		was := m.show()
-		for at := 1; ; at++ {
-			whole := true
-			for _, after := range []bool{false, true} {
-				dying := &guesttest.Dying{Machine: m.fake, At: at, After: after}
-				m.dying.Store(dying)
-				err := m.section.Apply(t.Context(), dying, encode(t, m.wants), settled)
-				whole = whole && err == nil
-				if at > 100 {
-					t.Fatalf("it still fails: %v", err)
-				}
-				again := &guesttest.Dying{Machine: m.fake, At: (at + 1) / 2, After: after}
-				m.dying.Store(again)
-				_ = m.section.Restore(t.Context(), again, settled.Checkpoint)
-				m.dying.Store(nil)
-				if err := m.section.Restore(t.Context(), m.fake, settled.Checkpoint); err != nil {
-					t.Fatalf("call %d: restore: %v", at, err)
-				}
-				if is := m.show(); is != was {
-					t.Fatalf("the power went at call %d (after it: %v):\n%s\nwant\n%s", at, after, is, was)
-				}
-			}
-			if whole {
-				if at < 2 {
-					t.Fatalf("an apply has %d calls only", at)
-				}
-				return
-			}
-		}
+		subject := sectiontest.Subject{Section: m.section, Machine: m.fake, Show: m.show, Dying: &m.dying}
+		subject.RestoresAtEveryCall(t, m.wants, 2)
 	})
 }
 
@@ -221,15 +173,15 @@ func TestSomeoneElsesChangeIsBusy(t *testing.T) {
 	m := centos(t)
 	p := plan(t, m, m.wants)
 	m.fake.PutLink("/etc/localtime", "/usr/share/zoneinfo/Europe/Rome")
-	err := m.section.Apply(t.Context(), m.fake, encode(t, m.wants), p)
-	expectError(t, err, section.Busy, "time", "/etc/localtime was changed")
+	err := m.section.Apply(t.Context(), m.fake, sectiontest.Encode(t, m.wants), p)
+	sectiontest.ExpectError(t, err, section.Busy, "time", "/etc/localtime was changed")
 }
 
 func TestADaemonThatDoesNotTakeItsConfigurationFailsTheChange(t *testing.T) {
 	m := centos(t)
 	p := plan(t, m, m.wants)
 	m.fake.On("systemctl restart chronyd.service", guest.Result{ExitCode: 1, Stderr: []byte("Job for chronyd.service failed\n")})
-	err := m.section.Apply(t.Context(), m.fake, encode(t, m.wants), p)
+	err := m.section.Apply(t.Context(), m.fake, sectiontest.Encode(t, m.wants), p)
 	if err == nil || !strings.Contains(err.Error(), "Job for chronyd.service failed") {
 		t.Errorf("got %v", err)
 	}
@@ -237,32 +189,24 @@ func TestADaemonThatDoesNotTakeItsConfigurationFailsTheChange(t *testing.T) {
 
 func TestAZoneTheMachineDoesNotKnowIsSaidBefore(t *testing.T) {
 	each(t, func(t *testing.T, m *machine) {
-		_, err := m.section.Plan(t.Context(), m.fake, encode(t, state.Time{Zone: "Mars/Olympus"}))
-		expectError(t, err, section.Invalid, "time.zone", `"Mars/Olympus" is not a zone that this machine knows`)
+		_, err := m.section.Plan(t.Context(), m.fake, sectiontest.Encode(t, state.Time{Zone: "Mars/Olympus"}))
+		sectiontest.ExpectError(t, err, section.Invalid, "time.zone", `"Mars/Olympus" is not a zone that this machine knows`)
 	})
 }
 
 func TestWhatAMachineCannotDoIsSaidBefore(t *testing.T) {
 	m := ubuntu(t)
 	for where, m := range map[string]*machine{"pfSense has no setting": pfsense(t)} {
-		_, err := m.section.Plan(t.Context(), m.fake, encode(t, state.Time{Servers: []string{"a"}, Correction: "step"}))
-		expectError(t, err, section.Unsupported, "time.correction", where)
+		_, err := m.section.Plan(t.Context(), m.fake, sectiontest.Encode(t, state.Time{Servers: []string{"a"}, Correction: "step"}))
+		sectiontest.ExpectError(t, err, section.Unsupported, "time.correction", where)
 	}
-	_, err := m.section.Plan(t.Context(), m.fake, encode(t, state.Time{Servers: []string{"a"}, Correction: "slew"}))
-	expectError(t, err, section.Unsupported, "time.correction", "install the package chrony")
+	_, err := m.section.Plan(t.Context(), m.fake, sectiontest.Encode(t, state.Time{Servers: []string{"a"}, Correction: "slew"}))
+	sectiontest.ExpectError(t, err, section.Unsupported, "time.correction", "install the package chrony")
 	if err := m.fake.Remove("/usr/lib/systemd/systemd-timesyncd"); err != nil {
 		t.Fatal(err)
 	}
-	_, err = m.section.Plan(t.Context(), m.fake, encode(t, state.Time{Servers: []string{"a"}}))
-	expectError(t, err, section.Unsupported, "time.servers", "install the package chrony")
+	_, err = m.section.Plan(t.Context(), m.fake, sectiontest.Encode(t, state.Time{Servers: []string{"a"}}))
+	sectiontest.ExpectError(t, err, section.Unsupported, "time.servers", "install the package chrony")
 	zone := state.Time{Zone: "Asia/Kolkata"}
 	apply(t, m, zone, plan(t, m, zone))
-}
-
-func expectError(t *testing.T, err error, code section.Code, path, says string) {
-	t.Helper()
-	var typed *section.Error
-	if !errors.As(err, &typed) || typed.Code != code || typed.Path != path || !strings.Contains(typed.Message, says) {
-		t.Errorf("got %#v, want %s at %s that says %q", err, code, path, says)
-	}
 }

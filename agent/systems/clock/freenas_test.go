@@ -11,6 +11,7 @@ import (
 	"innkeeper/agent/state"
 	"innkeeper/agent/systems/clock"
 	"innkeeper/agent/systems/section"
+	"innkeeper/agent/systems/sectiontest"
 )
 
 func freenasWith(t *testing.T) (*machine, *middlewaretest.Server) {
@@ -72,8 +73,8 @@ func TestTrueNASOwnServersComeBack(t *testing.T) {
 
 func TestWhatTrueNASCannotDoIsSaidBefore(t *testing.T) {
 	m := freenas(t)
-	_, err := m.section.Plan(t.Context(), m.fake, encode(t, state.Time{Servers: []string{"a"}, Correction: "step"}))
-	expectError(t, err, section.Unsupported, "time.correction", "no setting")
-	_, err = m.section.Plan(t.Context(), m.fake, encode(t, state.Time{Zone: "Etc/GMT+12"}))
-	expectError(t, err, section.Unsupported, "time.zone", "Etc/GMT")
+	_, err := m.section.Plan(t.Context(), m.fake, sectiontest.Encode(t, state.Time{Servers: []string{"a"}, Correction: "step"}))
+	sectiontest.ExpectError(t, err, section.Unsupported, "time.correction", "no setting")
+	_, err = m.section.Plan(t.Context(), m.fake, sectiontest.Encode(t, state.Time{Zone: "Etc/GMT+12"}))
+	sectiontest.ExpectError(t, err, section.Unsupported, "time.zone", "Etc/GMT")
 }

@@ -9,6 +9,7 @@ import (
 	"innkeeper/agent/state"
 	"innkeeper/agent/systems/clock"
 	"innkeeper/agent/systems/section"
+	"innkeeper/agent/systems/sectiontest"
 )
 
 const zoneName = `HKLM\SYSTEM\CurrentControlSet\Control\TimeZoneInformation\TimeZoneKeyName`
@@ -97,19 +98,19 @@ func TestWindowsZones(t *testing.T) {
 	if a := actual(t, plan(t, m, state.Time{})); a.Zone != "Zone of a later Windows" {
 		t.Errorf("it reports %+v", a)
 	}
-	_, err := m.section.Plan(t.Context(), m.fake, encode(t, state.Time{Zone: "America/Caracas"}))
-	expectError(t, err, section.Invalid, "time.zone", "is not a zone that this machine knows")
-	_, err = m.section.Plan(t.Context(), m.fake, encode(t, state.Time{Servers: []string{"a"}, Correction: "slew"}))
-	expectError(t, err, section.Unsupported, "time.correction", "decides")
+	_, err := m.section.Plan(t.Context(), m.fake, sectiontest.Encode(t, state.Time{Zone: "America/Caracas"}))
+	sectiontest.ExpectError(t, err, section.Invalid, "time.zone", "is not a zone that this machine knows")
+	_, err = m.section.Plan(t.Context(), m.fake, sectiontest.Encode(t, state.Time{Servers: []string{"a"}, Correction: "slew"}))
+	sectiontest.ExpectError(t, err, section.Unsupported, "time.correction", "decides")
 	m.fake.Put(parameters+"Type", "NT5DS")
-	_, err = m.section.Plan(t.Context(), m.fake, encode(t, state.Time{Servers: []string{"a"}}))
-	expectError(t, err, section.Unsupported, "time.servers", "domain")
+	_, err = m.section.Plan(t.Context(), m.fake, sectiontest.Encode(t, state.Time{Servers: []string{"a"}}))
+	sectiontest.ExpectError(t, err, section.Unsupported, "time.servers", "domain")
 }
 
 func TestTzutilThatFailsIsTold(t *testing.T) {
 	m := windows(t)
 	m.fake.On("tzutil.exe /s *", guest.Result{ExitCode: 1, Stderr: []byte("no privilege")})
-	err := m.section.Apply(t.Context(), m.fake, encode(t, m.wants), plan(t, m, m.wants))
+	err := m.section.Apply(t.Context(), m.fake, sectiontest.Encode(t, m.wants), plan(t, m, m.wants))
 	if err == nil || !strings.Contains(err.Error(), "no privilege") {
 		t.Errorf("got %v", err)
 	}

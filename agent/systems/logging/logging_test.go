@@ -2,15 +2,14 @@ package logging_test
 
 import (
 	"encoding/json"
-	"errors"
 	"reflect"
 	"strings"
 	"testing"
 
 	"innkeeper/agent/guest"
-	"innkeeper/agent/guest/guesttest"
 	"innkeeper/agent/state"
 	"innkeeper/agent/systems/section"
+	"innkeeper/agent/systems/sectiontest"
 )
 
 var machines = map[string]func(*testing.T) *machine{
@@ -21,29 +20,14 @@ var machines = map[string]func(*testing.T) *machine{
 	"pfsense":                 pfsense,
 }
 
-func encode(t *testing.T, l state.Logging) json.RawMessage {
+func plan(t *testing.T, m *machine, desired state.Logging) section.Plan {
 	t.Helper()
-	b, err := json.Marshal(l)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	return sectiontest.Plan(t, m.section, m.fake, desired)
 }
 
-func plan(t *testing.T, m *machine, l state.Logging) section.Plan {
+func apply(t *testing.T, m *machine, desired state.Logging, p section.Plan) {
 	t.Helper()
-	p, err := m.section.Plan(t.Context(), m.fake, encode(t, l))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-func apply(t *testing.T, m *machine, l state.Logging, p section.Plan) {
-	t.Helper()
-	if err := m.section.Apply(t.Context(), m.fake, encode(t, l), p); err != nil {
-		t.Fatal(err)
-	}
+	sectiontest.Apply(t, m.section, m.fake, desired, p)
 }
 
 func each(t *testing.T, do func(t *testing.T, m *machine)) {
@@ -110,40 +94,11 @@ func expectActual(t *testing.T, raw json.RawMessage, want state.Logging) {
 	}
 }
 
-// Whatever call the power goes at, the checkpoint brings back what was there.
 func TestRestoreAfterAPowerCutAtEveryCall(t *testing.T) {
 	each(t, func(t *testing.T, m *machine) {
 		apply(t, m, state.Logging{}, plan(t, m, state.Logging{}))
-		settled := plan(t, m, m.wants)
-		if err := m.section.Restore(t.Context(), m.fake, settled.Checkpoint); err != nil {
-			t.Fatal(err)
-		}
-		was := m.show()
-		for at := 1; ; at++ {
-			whole := true
-			for _, after := range []bool{false, true} {
-				dying := &guesttest.Dying{Machine: m.fake, At: at, After: after}
-				m.dying.Store(dying)
-				err := m.section.Apply(t.Context(), dying, encode(t, m.wants), settled)
-				whole = whole && err == nil
-				again := &guesttest.Dying{Machine: m.fake, At: (at + 1) / 2, After: after}
-				m.dying.Store(again)
-				_ = m.section.Restore(t.Context(), again, settled.Checkpoint)
-				m.dying.Store(nil)
-				if err := m.section.Restore(t.Context(), m.fake, settled.Checkpoint); err != nil {
-					t.Fatalf("call %d: restore: %v", at, err)
-				}
-				if is := m.show(); is != was {
-					t.Fatalf("the power went at call %d (after it: %v):\n%s\nwant\n%s", at, after, is, was)
-				}
-			}
-			if whole {
-				if at < 3 {
-					t.Fatalf("an apply has %d calls only", at)
-				}
-				return
-			}
-		}
+		subject := sectiontest.Subject{Section: m.section, Machine: m.fake, Show: m.show, Dying: &m.dying}
+		subject.RestoresAtEveryCall(t, m.wants, 3)
 	})
 }
 
@@ -151,8 +106,8 @@ func TestSomeoneElsesChangeIsBusy(t *testing.T) {
 	m := ubuntu(t)
 	p := plan(t, m, m.wants)
 	m.fake.Put("/etc/rsyslog.d/10-guestd.conf", "# mine\n")
-	err := m.section.Apply(t.Context(), m.fake, encode(t, m.wants), p)
-	expectError(t, err, section.Busy, "logging", "10-guestd.conf was changed")
+	err := m.section.Apply(t.Context(), m.fake, sectiontest.Encode(t, m.wants), p)
+	sectiontest.ExpectError(t, err, section.Busy, "logging", "10-guestd.conf was changed")
 }
 
 // A log daemon asks for the machine's name when it starts.
@@ -193,7 +148,7 @@ func TestARefusedConfigurationIsNotPutInPlace(t *testing.T) {
 	m.fake.On("/usr/sbin/rsyslogd -N1 *", guest.Result{ExitCode: 1, Stderr: []byte("rsyslogd: error during parsing file x, on or before line 3: no\n")})
 	p := plan(t, m, m.wants)
 	was := m.show()
-	err := m.section.Apply(t.Context(), m.fake, encode(t, m.wants), p)
+	err := m.section.Apply(t.Context(), m.fake, sectiontest.Encode(t, m.wants), p)
 	if err == nil || !strings.Contains(err.Error(), "error during parsing file x") {
 		t.Fatalf("got %v", err)
 	}
@@ -277,16 +232,8 @@ func TestWhatAMachineCannotDoIsSaidBefore(t *testing.T) {
 			if c.change != nil {
 				c.change(m)
 			}
-			_, err := m.section.Plan(t.Context(), m.fake, encode(t, c.wants))
-			expectError(t, err, section.Unsupported, c.path, c.says)
+			_, err := m.section.Plan(t.Context(), m.fake, sectiontest.Encode(t, c.wants))
+			sectiontest.ExpectError(t, err, section.Unsupported, c.path, c.says)
 		})
-	}
-}
-
-func expectError(t *testing.T, err error, code section.Code, path, says string) {
-	t.Helper()
-	var typed *section.Error
-	if !errors.As(err, &typed) || typed.Code != code || typed.Path != path || !strings.Contains(typed.Message, says) {
-		t.Errorf("got %#v, want %s at %s that says %q", err, code, path, says)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"innkeeper/agent/guest"
 	"innkeeper/agent/guest/guesttest"
 	"innkeeper/agent/systems/network"
+	"innkeeper/agent/systems/sectiontest"
 )
 
 // openfiler is an Openfiler in memory, whose devices have what their files said
@@ -143,31 +144,8 @@ func TestOpenfilersVLANs(t *testing.T) {
 
 func TestOpenfilersRestoreAfterAPowerCutAtEveryCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o, s := newOpenfiler(), network.Sysconfig()
-		p, err := s.Plan(t.Context(), o.fake, desired("198.51.100.200/24"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		was := o.show()
-		for at := 1; ; at++ {
-			whole := true
-			for _, after := range []bool{false, true} {
-				err := s.Apply(t.Context(), &guesttest.Dying{Machine: o.fake, At: at, After: after}, desired("198.51.100.200/24"), p)
-				whole = whole && err == nil
-				_ = s.Restore(t.Context(), &guesttest.Dying{Machine: o.fake, At: (at + 1) / 2, After: after}, p.Checkpoint)
-				if err := s.Restore(t.Context(), o.fake, p.Checkpoint); err != nil {
-					t.Fatalf("call %d: restore: %v", at, err)
-				}
-				if is := o.show(); is != was {
-					t.Fatalf("the power went at call %d (after it: %v):\n%s\nwant\n%s", at, after, is, was)
-				}
-			}
-			if whole {
-				if at < 8 {
-					t.Fatalf("an apply has %d calls only", at)
-				}
-				return
-			}
-		}
+		o := newOpenfiler()
+		subject := sectiontest.Subject{Section: network.Sysconfig(), Machine: o.fake, Show: o.show}
+		subject.RestoresAtEveryCall(t, desired("198.51.100.200/24"), 8)
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"innkeeper/agent/state"
 	"innkeeper/agent/systems/network"
 	"innkeeper/agent/systems/section"
+	"innkeeper/agent/systems/sectiontest"
 )
 
 // ubuntu is an Ubuntu in memory: what is in netplan's files when it is applied
@@ -239,34 +240,10 @@ func TestSomeoneElsesChangeIsBusy(t *testing.T) {
 	}
 }
 
-// Whatever call the power goes at, the checkpoint brings back what was there.
 func TestRestoreAfterAPowerCutAtEveryCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		u, s := newUbuntu(), network.Netplan()
-		p, err := s.Plan(t.Context(), u.fake, desired("198.51.100.200/24"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		was := u.show()
-		for at := 1; ; at++ {
-			whole := true
-			for _, after := range []bool{false, true} {
-				err := s.Apply(t.Context(), &guesttest.Dying{Machine: u.fake, At: at, After: after}, desired("198.51.100.200/24"), p)
-				whole = whole && err == nil
-				_ = s.Restore(t.Context(), &guesttest.Dying{Machine: u.fake, At: (at + 1) / 2, After: after}, p.Checkpoint)
-				if err := s.Restore(t.Context(), u.fake, p.Checkpoint); err != nil {
-					t.Fatalf("call %d: restore: %v", at, err)
-				}
-				if is := u.show(); is != was {
-					t.Fatalf("the power went at call %d (after it: %v):\n%s\nwant\n%s", at, after, is, was)
-				}
-			}
-			if whole {
-				if at < 5 {
-					t.Fatalf("an apply has %d calls only", at)
-				}
-				return
-			}
-		}
+		u := newUbuntu()
+		subject := sectiontest.Subject{Section: network.Netplan(), Machine: u.fake, Show: u.show}
+		subject.RestoresAtEveryCall(t, desired("198.51.100.200/24"), 5)
 	})
 }
