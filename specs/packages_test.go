@@ -101,18 +101,33 @@ type wanted map[string]state.Package
 func packaged(name guest.Names, w wanted) map[string]any {
 	GinkgoHelper()
 	section := state.Packages{Wanted: w}
-	if sys().Tools.Packages.Format == "apt" {
-		key := signer()
-		files, err := mirror.Apt("/apt", key, stock)
-		Expect(err).NotTo(HaveOccurred())
-		Expect(column.Lab.Mirror().Handle("/apt/", files)).To(Succeed())
-		section.Repositories = map[string]state.Repository{"lab": {
-			URL: "http://mirror.lab.test/apt", Suite: mirror.Suite, Components: []string{mirror.Component}, Key: publicKey(key),
-		}}
+	if format := sys().Tools.Packages.Format; format != "" {
+		section.Repositories = map[string]state.Repository{"lab": stocked(format)}
 	}
 	sections := hostname(name)
 	sections["packages"] = section
 	return sections
+}
+
+// stocked is the lab's repository in a system's format, served from now on.
+func stocked(format string) state.Repository {
+	GinkgoHelper()
+	key := signer()
+	r := state.Repository{URL: "http://mirror.lab.test/" + format, Key: publicKey(key)}
+	var files mirror.Files
+	var err error
+	switch format {
+	case "apt":
+		files, err = mirror.Apt("/apt", key, stock)
+		r.Suite, r.Components = mirror.Suite, []string{mirror.Component}
+	case "yum":
+		files, err = mirror.Yum("/yum", key, stock)
+	default:
+		Fail("the lab has no repository for " + format)
+	}
+	Expect(err).NotTo(HaveOccurred())
+	Expect(column.Lab.Mirror().Handle("/"+format+"/", files)).To(Succeed())
+	return r
 }
 
 // signer is the key of the lab's repositories.

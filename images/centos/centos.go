@@ -85,6 +85,11 @@ var System = system.System{
 			Facilities: true, Severity: true,
 			Files: []string{"/etc/rsyslog.d/10-guestd.conf", "/etc/systemd/journald.conf.d/90-guestd.conf"},
 		},
+		Packages: system.Packages{
+			Format:  "yum",
+			Version: []string{"rpm", "--query", "--queryformat", "%{VERSION}"},
+			Held:    []string{"sed", "-n", "s/^excludepkgs=//p", "/etc/dnf/dnf.conf"},
+		},
 		Time: system.Time{
 			Zone:        []string{"timedatectl", "show", "--property=Timezone", "--value"},
 			SetZone:     []string{"timedatectl", "set-timezone", "{{zone}}"},

@@ -2,7 +2,7 @@ package system
 
 // Packages says what a system can do of the section packages.
 type Packages struct {
-	// Format is that of its package repositories ("apt"). Without one, the
+	// Format is that of its package repositories ("apt", "yum"). Without one, the
 	// section is not supported.
 	Format string
 	// Version prints the version of the installed package whose name is put

@@ -12,6 +12,7 @@ import (
 	"innkeeper/agent/systems/hostname"
 	"innkeeper/agent/systems/logging"
 	"innkeeper/agent/systems/network"
+	"innkeeper/agent/systems/packages"
 	"innkeeper/agent/systems/section"
 	"innkeeper/agent/systems/system"
 )
@@ -33,6 +34,7 @@ func (System) Sections() map[string]section.Section {
 		"hostname": hostname.SystemdFull(),
 		"network":  network.NetworkManager(),
 		"logging":  logging.Systemd(),
+		"packages": packages.Dnf(),
 		"time":     clock.CentOS(),
 	}
 }

@@ -218,8 +218,7 @@ func (p *dpkgDatabase) try(ctx context.Context, m guest.Machine, c change) error
 		}
 		for _, other := range removed {
 			if !slices.Contains(c.gone, other) {
-				return section.Errorf(section.Failed, "packages.wanted."+c.gone[0],
-					"cannot be removed without %s, which is not chosen to be absent; nothing was removed", other)
+				return notRemovedWithout(c.gone[0], other)
 			}
 		}
 	}
@@ -227,18 +226,6 @@ func (p *dpkgDatabase) try(ctx context.Context, m guest.Machine, c change) error
 	return apt.Install(ctx, m, len(c.gone) == 0, c.anew, c.words)
 }
 
-// mostTold is how many packages a change names.
-const mostTold = 20
-
 func (*dpkgDatabase) Tell(is, want places.Value) section.Change {
-	all := steps(parseInventory(is), parseInventory(want))
-	var told []string
-	for i, s := range all {
-		if i == mostTold {
-			told = append(told, "and more")
-			break
-		}
-		told = append(told, s.String())
-	}
-	return section.Change{Summary: strings.Join(told, ", "), Command: "apt-get install"}
+	return section.Change{Summary: toldSteps(is, want), Command: "apt-get install"}
 }

@@ -110,3 +110,19 @@ func (s step) String() string {
 	}
 	return "let " + s.name + " be changed by others"
 }
+
+// mostTold is how many packages a change names.
+const mostTold = 20
+
+// toldSteps are the differences of two inventories in words.
+func toldSteps(is, want places.Value) string {
+	var told []string
+	for i, s := range steps(parseInventory(is), parseInventory(want)) {
+		if i == mostTold {
+			told = append(told, "and more")
+			break
+		}
+		told = append(told, s.String())
+	}
+	return strings.Join(told, ", ")
+}

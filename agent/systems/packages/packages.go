@@ -89,3 +89,8 @@ type actual struct {
 func unsupported(path, format string, args ...any) error {
 	return section.Errorf(section.Unsupported, path, format, args...)
 }
+
+func notRemovedWithout(gone, other string) error {
+	return section.Errorf(section.Failed, "packages.wanted."+gone,
+		"cannot be removed without %s, which is not chosen to be absent; nothing was removed", other)
+}
