@@ -113,6 +113,7 @@ func Run(ctx context.Context, o Options) error {
 			all.Go(func() { d.prove(ctx) })
 		}
 	}
+	all.Go(func() { d.slim(ctx, d.giveBack) })
 	all.Wait()
 	ending, cancel := context.WithTimeout(context.Background(), stopping)
 	defer cancel()
