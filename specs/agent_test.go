@@ -194,6 +194,22 @@ func (a *Agent) now(ctx context.Context) state.Reported {
 	return a.await(ctx, startTimeout, "any report", func(state.Reported) bool { return true })
 }
 
+// foresee is what the guest tells that it would change for one section, a line each.
+func foresee(ctx context.Context, section string, value any) string {
+	GinkgoHelper()
+	raw, err := json.Marshal(value)
+	Expect(err).NotTo(HaveOccurred())
+	plan, err := agent.platform.Plan(ctx, agent.id, map[string]json.RawMessage{section: raw})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(plan.Refused).To(BeEmpty())
+	Expect(plan.Sections[section].Error).To(BeEmpty())
+	var all []string
+	for _, c := range plan.Sections[section].Changes {
+		all = append(all, c.Summary)
+	}
+	return strings.Join(all, "\n")
+}
+
 // join puts a name below one of the system's own folders.
 func join(dir, name string) string {
 	if strings.Contains(dir, `\`) {

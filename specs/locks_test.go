@@ -11,7 +11,7 @@ import (
 )
 
 var _ = Describe("a machine on which somebody else has a lock", Label("fault", "packages", "soak"), func() {
-	if sys().Tools.Packages.Format != "apt" {
+	if sys().Tools.Packages.Format == "" {
 		return // no other mechanism of a section waits for a lock
 	}
 
@@ -53,21 +53,29 @@ func tells(revision uint64, what func(state.Section) bool) func(state.Reported) 
 	}
 }
 
-// repositories are the repositories that the system knows.
+// repositories are the repositories that the system knows, and whom it trusts.
 func repositories(ctx SpecContext) string {
 	GinkgoHelper()
-	out, err := column.Guest.Script(ctx, "cd /etc/apt; for f in sources.list sources.list.d/* keyrings/*; do ! [ -f $f ] || sha256sum $f; done")
+	out, err := column.Guest.Script(ctx, `cd /etc
+for f in apt/sources.list apt/sources.list.d/* apt/keyrings/* yum.repos.d/* pki/rpm-gpg/*; do ! [ -f $f ] || sha256sum $f; done
+! command -v rpm >/dev/null || rpm --query --all gpg-pubkey`)
 	Expect(err).NotTo(HaveOccurred())
 	return out.Stdout
 }
 
-// lockPackages has a process hold the lock that dpkg and apt take (fcntl(2),
-// as in frontend locking of dpkg), and gives its id.
+// lockPackages has a process hold the lock that the system's package manager
+// takes, and gives its id.
 func lockPackages(ctx SpecContext) string {
 	GinkgoHelper()
 	const holds = "/var/tmp/holds.lock"
+	// The lock of dpkg and apt is one of fcntl(2) (dpkg's frontend locking);
+	// that of dnf 4 is a file with the number of a process that runs (dnf/lock.py).
+	hold := `perl -e 'open F, ">>", "/var/lib/dpkg/lock-frontend"; my $all = pack("ssx4qqix4", 1, 0, 0, 0, 0); fcntl(F, 6, $all) or die $!; open H, ">", "` + holds + `"; close H; sleep 3600'`
+	if sys().Tools.Packages.Format == "yum" {
+		hold = `sh -c 'mkdir -p /var/lib/dnf; printf $$ >/var/lib/dnf/rpmdb_lock.pid; : >` + holds + `; exec sleep 3600'`
+	}
 	out, err := column.Guest.Script(ctx, `rm -f `+holds+`
-perl -e 'open F, ">>", "/var/lib/dpkg/lock-frontend"; my $all = pack("ssx4qqix4", 1, 0, 0, 0, 0); fcntl(F, 6, $all) or die $!; open H, ">", "`+holds+`"; close H; sleep 3600' >/dev/null 2>&1 </dev/null &
+`+hold+` >/dev/null 2>&1 </dev/null &
 for i in 1 2 3 4 5 6 7 8 9 10; do [ -e `+holds+` ] && break; sleep 1; done
 [ -e `+holds+` ] && echo $!`)
 	Expect(err).NotTo(HaveOccurred())

@@ -2,7 +2,6 @@ package specs
 
 import (
 	"context"
-	"encoding/json"
 	"net/netip"
 	"slices"
 	"strings"
@@ -138,17 +137,7 @@ func expectShake(ctx SpecContext, from string, to netip.Addr) (h handshake) {
 // foreseen is what the guest says would be changed, a line each.
 func foreseen(ctx SpecContext, n state.Network) string {
 	GinkgoHelper()
-	raw, err := json.Marshal(n)
-	Expect(err).NotTo(HaveOccurred())
-	plan, err := agent.platform.Plan(ctx, agent.id, map[string]json.RawMessage{"network": raw})
-	Expect(err).NotTo(HaveOccurred())
-	Expect(plan.Refused).To(BeEmpty())
-	Expect(plan.Sections["network"].Error).To(BeEmpty())
-	var all []string
-	for _, c := range plan.Sections["network"].Changes {
-		all = append(all, c.Summary)
-	}
-	return strings.Join(all, "\n")
+	return foresee(ctx, "network", n)
 }
 
 // takeAway removes an address with the system's own tool.

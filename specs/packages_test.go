@@ -38,6 +38,12 @@ var _ = Describe("packages", Label("packages"), func() {
 		return
 	}
 
+	It("tells what it would install, and installs nothing", func(ctx SpecContext) {
+		section := packaged(named(ctx), wanted{needing: {State: state.PackagePresent}})["packages"]
+		Expect(foresee(ctx, "packages", section)).To(ContainSubstring("install " + needing))
+		expectAway(ctx, needing)
+	}, SpecTimeout(settleTimeout))
+
 	It("installs a package of a chosen repository with what it needs, so that it runs", Label("soak"), func(ctx SpecContext) {
 		expectPackages(agent.settle(ctx, agent.choose(ctx, packaged(named(ctx), wanted{needing: {State: state.PackagePresent}}))))
 		expectRuns(ctx, needing, "1.0")
@@ -98,11 +104,14 @@ var _ = Describe("packages", Label("packages"), func() {
 type wanted map[string]state.Package
 
 // packaged chooses packages from the lab's repository.
-func packaged(name guest.Names, w wanted) map[string]any {
+func packaged(name guest.Names, w wanted) map[string]any { return packagedFrom(stock, name, w) }
+
+// packagedFrom chooses packages from the lab's repository, in which these are.
+func packagedFrom(stock []mirror.Package, name guest.Names, w wanted) map[string]any {
 	GinkgoHelper()
 	section := state.Packages{Wanted: w}
 	if format := sys().Tools.Packages.Format; format != "" {
-		section.Repositories = map[string]state.Repository{"lab": stocked(format)}
+		section.Repositories = map[string]state.Repository{"lab": stocked(format, stock)}
 	}
 	sections := hostname(name)
 	sections["packages"] = section
@@ -110,7 +119,7 @@ func packaged(name guest.Names, w wanted) map[string]any {
 }
 
 // stocked is the lab's repository in a system's format, served from now on.
-func stocked(format string) state.Repository {
+func stocked(format string, stock []mirror.Package) state.Repository {
 	GinkgoHelper()
 	key := signer()
 	r := state.Repository{URL: "http://mirror.lab.test/" + format, Key: publicKey(key)}

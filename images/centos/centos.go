@@ -89,6 +89,7 @@ var System = system.System{
 			Format:  "yum",
 			Version: []string{"rpm", "--query", "--queryformat", "%{VERSION}"},
 			Held:    []string{"sed", "-n", "s/^excludepkgs=//p", "/etc/dnf/dnf.conf"},
+			Remove:  []string{"rpm", "--erase"},
 		},
 		Time: system.Time{
 			Zone:        []string{"timedatectl", "show", "--property=Timezone", "--value"},

@@ -10,4 +10,6 @@ type Packages struct {
 	Version []string
 	// Held prints the names of the packages on hold, one a line.
 	Held []string
+	// Remove removes the package whose name is put behind it, as a person would.
+	Remove []string
 }

@@ -79,6 +79,7 @@ var System = system.System{
 			Format:  "apt",
 			Version: []string{"dpkg-query", "--show", "--showformat=${Version}"},
 			Held:    []string{"apt-mark", "showhold"},
+			Remove:  []string{"dpkg", "--remove"},
 		},
 		Time: system.Time{
 			Zone:        []string{"timedatectl", "show", "--property=Timezone", "--value"},

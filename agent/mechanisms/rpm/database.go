@@ -93,6 +93,29 @@ func Parallel(ctx context.Context, m guest.Machine) ([]string, error) {
 	return names, nil
 }
 
+// Files are the paths of all that is in packages which are files themselves. One
+// that cannot be read, such as one that was fetched in part, has none.
+func Files(ctx context.Context, m guest.Machine, packages []string) ([]string, error) {
+	c := guest.Command{
+		Path: "rpm", Args: append([]string{"--query", "--list", "--nosignature", "--package", "--"}, packages...),
+		Deadline: deadline, OutputLimit: mostFiles,
+	}
+	r, err := m.Run(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for line := range strings.Lines(string(r.Stdout)) {
+		if path := strings.TrimRight(line, "\n"); strings.HasPrefix(path, "/") { // not "(contains no files)"
+			all = append(all, path)
+		}
+	}
+	return all, nil
+}
+
+// mostFiles bounds the paths of the files in a transaction.
+const mostFiles = 16 << 20
+
 // LockError says that somebody else has rpm's database.
 type LockError struct{ Message string }
 

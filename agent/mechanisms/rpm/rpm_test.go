@@ -75,6 +75,15 @@ func TestParallelPassesOverWhatIsNotThere(t *testing.T) {
 	}
 }
 
+func TestFilesPassOverWhatCannotBeRead(t *testing.T) {
+	m := guesttest.New(nil).On("rpm --query --list *", guest.Result{
+		ExitCode: 1, Stdout: []byte("/usr/bin/a b\n(contains no files)\n"), Stderr: []byte("error: open of x failed\n"),
+	})
+	if got, err := rpm.Files(t.Context(), m, []string{"x", "y"}); err != nil || !slices.Equal(got, []string{"/usr/bin/a b"}) {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
 // armored is a key of Ed25519 that rpm 4.20.1 called id.
 const (
 	armored = `-----BEGIN PGP PUBLIC KEY BLOCK-----
@@ -145,6 +154,31 @@ func FuzzQuery(f *testing.F) {
 		for _, p := range got {
 			if strings.ContainsAny(p.Name+p.Version+p.Arch, "\t\n") || p.Name == "" || !strings.Contains(p.Version, "-") {
 				t.Fatalf("%q has the package %+v", out, p)
+			}
+		}
+	})
+}
+
+// The lists that rpm gives are read a line at a time, and what is no word of
+// theirs is passed over.
+func FuzzLists(f *testing.F) {
+	f.Add("/usr/bin/a\n(contains no files)\nkernel\nno package provides kernel-PAE\nebd09883-66299d00\n")
+	f.Fuzz(func(t *testing.T, out string) {
+		m := guesttest.New(nil).OnOutput("rpm *", out)
+		files, err1 := rpm.Files(t.Context(), m, []string{"x"})
+		names, err2 := rpm.Parallel(t.Context(), m)
+		keys, err3 := rpm.Keys(t.Context(), m)
+		if err := errors.Join(err1, err2, err3); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range files {
+			if path[0] != '/' || strings.Contains(path, "\n") {
+				t.Fatalf("%q has the path %q", out, path)
+			}
+		}
+		for _, word := range append(names, keys...) {
+			if word == "" || strings.ContainsAny(word, " \n") {
+				t.Fatalf("%q has the word %q", out, word)
 			}
 		}
 	})

@@ -1,8 +1,6 @@
 package packages_test
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,6 +13,7 @@ import (
 	"innkeeper/agent/state"
 	"innkeeper/agent/systems/packages"
 	"innkeeper/agent/systems/section"
+	"innkeeper/agent/systems/sectiontest"
 )
 
 // debian is apt and dpkg over a machine in memory.
@@ -136,20 +135,12 @@ func document(wanted map[string]state.Package) state.Packages {
 
 func plan(t *testing.T, m guest.Machine, p state.Packages) (section.Plan, error) {
 	t.Helper()
-	raw, err := json.Marshal(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return packages.Apt().Plan(t.Context(), m, raw)
+	return packages.Apt().Plan(t.Context(), m, sectiontest.Encode(t, p))
 }
 
 func apply(t *testing.T, m guest.Machine, p state.Packages, made section.Plan) error {
 	t.Helper()
-	raw, err := json.Marshal(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return packages.Apt().Apply(t.Context(), m, raw, made)
+	return packages.Apt().Apply(t.Context(), m, sectiontest.Encode(t, p), made)
 }
 
 // everything is a change of every kind.
@@ -193,32 +184,10 @@ func TestAptReachesEveryKindOfChangeAndComesBack(t *testing.T) {
 
 // A machine that dies at any call of an apply is as before after a restore.
 func TestAptComesBackFromAnyCrash(t *testing.T) {
-	for _, after := range []bool{false, true} {
-		for at := 1; ; at++ {
-			d := newDebian()
-			before := maps.Clone(d.installed)
-			made, err := plan(t, d.fake, everything())
-			if err != nil {
-				t.Fatal(err)
-			}
-			err = apply(t, &guesttest.Dying{Machine: d.fake, At: at, After: after}, everything(), made)
-			if err == nil {
-				if at < 5 {
-					t.Fatalf("an apply has %d calls", at-1)
-				}
-				break
-			}
-			if !errors.Is(err, guesttest.ErrPower) {
-				t.Fatal(err)
-			}
-			if err := packages.Apt().Restore(t.Context(), d.fake, made.Checkpoint); err != nil {
-				t.Fatalf("call %d: %v", at, err)
-			}
-			if !maps.Equal(d.installed, before) || d.fake.Exists(apt.Sources) {
-				t.Errorf("call %d, after %v: there are %v", at, after, d.installed)
-			}
-		}
-	}
+	d := newDebian()
+	sectiontest.Subject{Section: packages.Apt(), Machine: d.fake, Show: func() string {
+		return fmt.Sprint(d.installed, d.fake.Exists(apt.Sources))
+	}}.RestoresAtEveryCall(t, everything(), 5)
 }
 
 func TestAptWaitsAndRepairs(t *testing.T) {
@@ -241,11 +210,7 @@ func TestAptWaitsAndRepairs(t *testing.T) {
 			d.answers = []string{locked, "E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem.\n"}
 		}
 	})
-	raw, err := json.Marshal(chosen)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := packages.Apt().Apply(ctx, d.fake, raw, made); err != nil {
+	if err := packages.Apt().Apply(ctx, d.fake, sectiontest.Encode(t, chosen), made); err != nil {
 		t.Fatal(err)
 	}
 	if d.installed["old"] != "1 ii" || d.installed["hello"] != "2 ii" {

@@ -103,10 +103,14 @@ func held(d state.Packages, is places.Value) places.Value {
 
 func (dnfAndRPM) Check(context.Context, guest.Machine, map[string]places.Value) error { return nil }
 
-// Settle has nothing to do: what the repositories have was fetched before the
-// packages were changed, see rpmDatabase.Set and Read.
+// Settle sweeps, because a change that was cut short may have left rpm's database
+// as it was. What the repositories have was fetched before the packages were
+// changed, see rpmDatabase.Set and Read.
 func (dnfAndRPM) Settle(ctx context.Context, m guest.Machine, changed []string) error {
-	if slices.Contains(changed, (*rpmDatabase)(nil).Key()) || !slices.Contains(changed, dnf.Repositories) {
+	if slices.Contains(changed, (*rpmDatabase)(nil).Key()) {
+		return sweep(ctx, m)
+	}
+	if !slices.Contains(changed, dnf.Repositories) {
 		return nil
 	}
 	return refreshDnf(ctx, m)

@@ -167,6 +167,9 @@ func (p *rpmDatabase) Set(ctx context.Context, m guest.Machine, _, to places.Val
 
 // repaired ends what was cut short before, and tells what is there then.
 func (p *rpmDatabase) repaired(ctx context.Context, m guest.Machine) (inventory, error) {
+	if err := sweep(ctx, m); err != nil {
+		return nil, err
+	}
 	for first := true; ; first = false {
 		installed, err := rpm.Query(ctx, m)
 		if err != nil {
